@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from kobo_sync.errors import KoboError
 from kobo_sync.model import Asset, BlankForm, DownloadedForm, Hook, MediaFile, Phone, Validation
 from kobo_sync.server_kinds import Features
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kobo_sync.transport import Stream
 
 
+TRASHED = "trash"  # the code of a refusal: the form was deleted, and can be restored
 OWN_LIST = ""  # the md5 of a medium that is a list which the server keeps by itself
 
 
@@ -109,6 +111,10 @@ class PhoneDoor(Protocol):
 
     def offers(self, asset_uid: str) -> bool:
         """Whether the account may submit to that form."""
+        ...
+
+    def reason(self, error: KoboError, asset_uid: str) -> str:
+        """The server's own code for why it refused a submission to that form; empty where the status says all."""
         ...
 
     def stored(self, asset_uid: str, uuid: str) -> bytes | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.wire import protocol
-from kobo_sync.errors import KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.errors import KoboError, KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.form_server import TRASHED
 from kobo_sync.rows.bodies import parse_object
 from kobo_sync.rows.multipart import Part, encode
 
@@ -15,6 +17,12 @@ ACCEPTED_BYTES = 100_000_000  # where a server does not say [e10]
 ACCEPTED = 201  # of everything: new, again, with more files [e20-e22]
 # What the server means to be asked again.
 AGAIN = (408, 423, 425)
+CLOSED, OLD_EDIT, DELETED = "409.2", "409.9", "409.18"
+_CODES = (  # as the server words them [j02b, e41, h07i]
+    ("not currently accepting submissions", CLOSED),
+    ("is now out of date", OLD_EDIT),
+    ("has been deleted", DELETED),
+)
 _HEADERS = {"X-OpenRosa-Version": "1.0", "Accept": "*/*"}  # required [e29c]
 
 
@@ -68,6 +76,24 @@ class CentralDoor(Asking):
                 return False
             raise
         return form.get("publishedAt") is not None and form.get("state") != "closed"
+
+    def reason(self, error: KoboError, asset_uid: str) -> str:
+        """The code that Central has for a refusal: its answers to phones do not bear it, but the sentence is its own.
+
+        `TRASHED` where the form was deleted: to phones it says what it says of one that never was [j05b].
+        """
+        for words, code in _CODES:
+            if words in error.excerpt:
+                return code
+        return TRASHED if error.status == 404 and self._is_in_trash(asset_uid) else ""
+
+    def _is_in_trash(self, form_id: str) -> bool:
+        with suppress(KoboError):
+            path = protocol.project_path(self.project, "forms")
+            forms = protocol.parse_list(self.get(f"{path}?deleted=true").body)
+            live = protocol.parse_list(self.get(path).body)
+            return form_id in protocol.form_ids(forms) and form_id not in protocol.form_ids(live)
+        return False
 
     def stored(self, asset_uid: str, uuid: str) -> bytes | None:
         """The XML of the newest version of a submission, by its root uuid [f31]; None when it is not there."""

@@ -12,7 +12,7 @@ from typing import Any
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.wire import protocol
 from kobo_sync.errors import FormError, KoboError, KoboRejected, KoboUnexpected
-from kobo_sync.form_server import OWN_LIST, Examined, Release
+from kobo_sync.form_server import OWN_LIST, TRASHED, Examined, Release
 from kobo_sync.forms.xform_workbook import workbook_of
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Asset, BlankForm, DownloadedForm, Hook, MediaFile
@@ -128,7 +128,7 @@ class Projects(Asking):
             return described
         except KoboRejected as error:
             if error.status == 404 and self._is_in_trash(form_id):
-                error.hint = IN_TRASH
+                error.hint, error.code = IN_TRASH, TRASHED
             raise
 
     def _last_mark(self, form_id: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo.wire import protocol
 from kobo_sync.rows.multipart import Part, encode
 from kobo_sync.transport import Transport
@@ -84,6 +84,10 @@ class SubmissionDoor:
         """Whether the account may submit to the form *asset_uid* there."""
         body = self._transport.send("GET", f"{self._list_url}?formID={asset_uid}", headers=_HEADERS).body
         return asset_uid in protocol.parse_form_ids(body)
+
+    def reason(self, error: KoboError, asset_uid: str) -> str:
+        """No code of its own: the status says all."""
+        return ""
 
     def stored(self, asset_uid: str, uuid: str) -> bytes | None:
         """The XML of the newest version of a submission, by its root uuid or its own; None when it is not to be seen [f44]."""

@@ -26,6 +26,7 @@ from kobo_sync.station.browser.sessions import ROOM, Sessions
 from kobo_sync.station.database import Database
 from kobo_sync.station.exports import Shelf
 from kobo_sync.station.query import TooSlow
+from kobo_sync.station.refiling import refile
 from kobo_sync.station.room.pages import Screen
 from kobo_sync.station.routes import MAP as _ROUTES
 from kobo_sync.station.routes import ROUTES, Route
@@ -117,6 +118,7 @@ class Station:
         event_pin: str = "",
     ) -> None:
         self.db, self.path, self.reserve_bytes = Database(path), path, reserve_bytes
+        refile(self.db)
         self.now, self.new_uid, self.new_uuid = clock, new_uid, new_uuid
         self.url_scheme, self.api = url_scheme, api
         self.authority = b""  # whose certificate ours is, as PEM, for phones that are to trust it

@@ -21,15 +21,20 @@ def enter(
     """Add the record of a submission that was just stored; it waits. *at* is when it came, ISO.
 
     Its address is the form that its bytes name, as KoboToolbox reads them; that is another than the row's *asset* where
-    a phone filled what the station served before it was paired.
+    a phone filled what the station served before it was paired. Its server is that of the pairing at this moment: ODK
+    Central's forms are called the same in every project.
     """
-    named = one(connection, "SELECT asset FROM deployments WHERE uuid = ?", instance.form_uuid)
+    named = one(connection, "SELECT asset FROM deployments WHERE uuid = ? AND uuid != ''", instance.form_uuid)
+    address = named["asset"] if named else instance.form_id
+    paired = one(connection, "SELECT server FROM pairings WHERE asset = ?", address)
     connection.execute(
-        "INSERT INTO ledger (asset, address, submission_id, uuid, root_uuid, deprecated, kind, sha, received_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ledger"
+        " (asset, address, server, submission_id, uuid, root_uuid, deprecated, kind, sha, received_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             asset,
-            named["asset"] if named else instance.form_id,
+            address,
+            paired["server"] if paired else "",
             submission_id,
             instance.uuid,
             root_uuid,

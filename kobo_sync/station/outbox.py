@@ -12,6 +12,7 @@ from pathlib import Path
 from kobo_sync.databases.inspection import read_only
 from kobo_sync.station.database import Connection, Database, Row, drop_unused_blobs, load_blob, one
 from kobo_sync.station.ledger import ADOPTED, REFUSED, RELAYED, WAITING
+from kobo_sync.station.refiling import refile
 
 TOO_MANY = 429
 _BYTES = (
@@ -33,7 +34,8 @@ _WHOLE = """
 class Record:
     """One accepted submission, and how far it is; uuids are bare, times aware UTC.
 
-    *address* is the uid of the form that the bytes to be sent name.
+    *address* is the uid of the form that the bytes to be sent name, *server* tells the server and project that they were
+    filled for, or relayed to; empty when nobody noted it. *code* is the server's own for a refusal, where it has one.
     """
 
     record_id: int
@@ -50,6 +52,8 @@ class Record:
     received_at: datetime
     relayed_at: datetime | None
     next_try_at: datetime | None
+    server: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,20 +87,25 @@ class Totals:
 
 @dataclass(frozen=True)
 class Paired:
-    """A form as KoboToolbox at *kc* had it when the station was paired."""
+    """A form as KoboToolbox at *kc* had it when the station was paired; *server* tells the project too, empty of before that was noted."""
 
     form_id: str
     asset: str
     kc: str
     version: str
     form_uuid: str
+    server: str = ""
 
 
 class Outbox:
-    """The ledger in the station's *path*. Raises: StoreError when it is no station's file."""
+    """The ledger in the station's *path*; *server* tells the server and project that it is relayed to.
 
-    def __init__(self, path: Path) -> None:
-        self._db = Database(path)
+    Raises: StoreError when it is no station's file.
+    """
+
+    def __init__(self, path: Path, server: str = "") -> None:
+        self._db, self._server = Database(path), server
+        refile(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -173,7 +182,9 @@ class Outbox:
             "SELECT * FROM pairings WHERE asset NOT IN (SELECT replaces FROM pairings WHERE replaces IS NOT NULL)"
         )
         return {
-            row["asset"]: Paired(row["form_id"], row["asset"], row["kc"], row["version"], row["form_uuid"])
+            row["asset"]: Paired(
+                row["form_id"], row["asset"], row["kc"], row["version"], row["form_uuid"], row["server"]
+            )
             for row in rows
         }
 
@@ -202,16 +213,16 @@ class Outbox:
     def note_files(self, record: Record, files: Sequence[SentFile], now: datetime) -> None:
         """The server has the record's XML, and these of its files."""
         with self._db.writing() as connection:
-            _note_files(connection, record, files, now)
+            self._note_files(connection, record, files, now)
 
     def note_relayed(
         self, record: Record, files: Sequence[SentFile], status: int, now: datetime, message: str = ""
     ) -> None:
         """The server has it, with these of its files; one that came meanwhile keeps the record waiting."""
         with self._db.writing() as connection:
-            _note_files(connection, record, files, now)
+            self._note_files(connection, record, files, now)
             connection.execute(
-                f"UPDATE ledger SET tries = tries + 1, status = ?, message = ?, next_try_at = NULL, state = '{RELAYED}',"
+                f"UPDATE ledger SET tries = tries + 1, status = ?, message = ?, code = '', next_try_at = NULL, state = '{RELAYED}',"
                 " settled_at = ? WHERE id = ?",
                 (status, message, _iso(now), record.record_id),
             )
@@ -221,13 +232,23 @@ class Outbox:
                 (record.record_id,),
             )
 
-    def note_refused(self, record: Record, status: int, message: str, now: datetime) -> None:
+    def _note_files(self, connection: Connection, record: Record, files: Sequence[SentFile], now: datetime) -> None:
+        moment = _iso(now)
+        connection.execute(
+            "UPDATE ledger SET relayed_at = ifnull(relayed_at, ?), server = ? WHERE id = ?",
+            (moment, self._server or record.server, record.record_id),
+        )
+        connection.executemany(
+            "UPDATE ledger_files SET relayed_at = ? WHERE id = ?", [(moment, file.file_id) for file in files]
+        )
+
+    def note_refused(self, record: Record, status: int, message: str, now: datetime, code: str = "") -> None:
         """The server said no: the record is kept, and tried again when somebody says so."""
         with self._db.writing() as connection:
             connection.execute(
-                f"UPDATE ledger SET state = '{REFUSED}', tries = tries + 1, status = ?, message = ?, next_try_at = NULL,"
-                " settled_at = ? WHERE id = ?",
-                (status, message, _iso(now), record.record_id),
+                f"UPDATE ledger SET state = '{REFUSED}', tries = tries + 1, status = ?, message = ?, code = ?,"
+                " next_try_at = NULL, settled_at = ? WHERE id = ?",
+                (status, message, code, _iso(now), record.record_id),
             )
 
     def note_failed(self, record: Record, status: int | None, message: str, next_try_at: datetime) -> None:
@@ -257,9 +278,9 @@ class Outbox:
         """Send *xml*, which names the form *address*, in place of what the phone sent; the phone's bytes stay."""
         with self._db.writing() as connection:
             connection.execute(
-                f"UPDATE ledger SET sent_as = ?, address = ?, state = '{WAITING}', tries = 0, next_try_at = NULL,"
-                " settled_at = NULL WHERE id = ?",
-                (xml, address, record.record_id),
+                f"UPDATE ledger SET sent_as = ?, address = ?, server = ?, state = '{WAITING}', tries = 0,"
+                " next_try_at = NULL, settled_at = NULL WHERE id = ?",
+                (xml, address, self._server, record.record_id),
             )
 
     # ── erasing ──
@@ -268,21 +289,22 @@ class Outbox:
         """How many rows are relayed with all their versions and files, and lie here still."""
         return int(self._db.reader.execute(f"SELECT count(*) FROM ({_WHOLE})").fetchone()[0])
 
-    def relayed_to(self) -> dict[str, int]:
-        """Form uid → how many of the rows that `forget` would erase were posted to it."""
-        sql = f"SELECT address, count(DISTINCT submission_id) FROM ledger WHERE submission_id IN ({_WHOLE}) GROUP BY address"
-        return dict(self._db.reader.execute(sql))
+    def relayed_to(self) -> dict[tuple[str, str], dict[int, set[str]]]:
+        """Server and form uid → the rows that `forget` would erase and were posted there: number → the uuids that may be the root's."""
+        sql = f"SELECT server, address, submission_id, root_uuid, uuid FROM ledger WHERE submission_id IN ({_WHOLE})"
+        rows: dict[tuple[str, str], dict[int, set[str]]] = {}
+        for server, address, submission_id, *uuids in self._db.reader.execute(sql):
+            rows.setdefault((server, address), {}).setdefault(submission_id, set()).update(uuids)
+        return rows
 
-    def forget(self, now: datetime, spared: Collection[str] = ()) -> tuple[int, int]:
+    def forget(self, now: datetime, spared: Collection[int] = ()) -> tuple[int, int]:
         """Erase the rows, files and bytes of what is wholly relayed; the ledger keeps its counts. Returns: rows, files.
 
-        Rows that were posted to one of *spared* stay. The bytes are overwritten in the file, not only let go.
+        The rows with the numbers *spared* stay. The bytes are overwritten in the file, not only let go.
         """
         with self._db.writing() as connection:
             connection.execute("PRAGMA secure_delete = ON")
-            marks = ", ".join("?" * len(spared))
-            kept = f"SELECT submission_id FROM ledger WHERE address IN ({marks})"
-            rows = [row[0] for row in connection.execute(f"{_WHOLE} AND id NOT IN ({kept})", sorted(spared))]
+            rows = [row for (row,) in connection.execute(_WHOLE) if row not in spared]
             values = [(row,) for row in rows]
             blobs: set[str] = set()
             n_files = 0
@@ -344,14 +366,6 @@ def _totals(reader: Connection) -> list[Totals]:
     ]
 
 
-def _note_files(connection: Connection, record: Record, files: Sequence[SentFile], now: datetime) -> None:
-    moment = _iso(now)
-    connection.execute("UPDATE ledger SET relayed_at = ifnull(relayed_at, ?) WHERE id = ?", (moment, record.record_id))
-    connection.executemany(
-        "UPDATE ledger_files SET relayed_at = ? WHERE id = ?", [(moment, file.file_id) for file in files]
-    )
-
-
 def _record(row: Row) -> Record:
     return Record(
         record_id=row["id"],
@@ -368,6 +382,8 @@ def _record(row: Row) -> Record:
         received_at=datetime.fromisoformat(row["received_at"]),
         relayed_at=_moment(row["relayed_at"]),
         next_try_at=_moment(row["next_try_at"]),
+        server=row["server"],
+        code=row["code"],
     )
 
 

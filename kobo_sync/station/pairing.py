@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from kobo_sync.rows.instance import leaves, read_instance
-from kobo_sync.station import access, render, submissions, workbook
+from kobo_sync.rows.instance import read_instance
+from kobo_sync.station import access, render, workbook
 from kobo_sync.station.assets import NO_SETTINGS, add_version, admit_phones
 from kobo_sync.station.database import Connection, Row, one, store_blob
 from kobo_sync.station.publishing import publish_media
+from kobo_sync.station.refiling import file_under
 from kobo_sync.station.wire import Context, micros
 
 MARK = "kobo_sync"  # the key of our mark in an asset's extra_metadata
@@ -41,7 +42,10 @@ class PairedForm:
 
 @dataclass(frozen=True)
 class Pairing:
-    """What is paired: the form's project, and what the server offered then; *media* maps a file name to its md5."""
+    """What is paired: the form's project, and what the server offered then; *media* maps a file name to its md5.
+
+    *server* tells the server, and the project of ODK Central; empty for what was paired before that was noted.
+    """
 
     form_id: str
     asset_uid: str
@@ -50,12 +54,14 @@ class Pairing:
     hash: str
     paired_at: datetime
     media: Mapping[str, str]
+    server: str = ""
 
 
-def pair(context: Context, form: PairedForm, kc: str, owner: str) -> str:
+def pair(context: Context, form: PairedForm, kc: str, owner: str, server: str = "") -> str:
     """Serve *form* from now on, whole or not at all; what was collected stays, also with the station's own form before.
 
-    Returns ``paired``, ``updated`` or ``unchanged``. Raises: ImportRefused when the workbook is none.
+    *server* tells server and project, as `Mission.server_id` does. Returns ``paired``, ``updated`` or ``unchanged``.
+    Raises: ImportRefused when the workbook is none.
     """
     sheets = workbook.read_workbook(form.workbook)
     with context.db.writing() as connection:
@@ -64,8 +70,12 @@ def pair(context: Context, form: PairedForm, kc: str, owner: str) -> str:
         media = {name: _md5(content) for name, content in form.media.items()}
         is_replaced = one(connection, "SELECT 1 FROM pairings WHERE replaces = ?", form.asset_uid) is not None
         as_before = before and (before["form_hash"], before["version"], old_media) == (form.hash, form.version, media)
-        if as_before and not is_replaced:
-            return "unchanged"
+        if before and as_before and not is_replaced:
+            if (before["kc"], before["server"]) == (kc, server):
+                return "unchanged"
+            values = (kc, server, form.asset_uid)  # the same bytes are another project's as well
+            connection.execute("UPDATE pairings SET kc = ?, server = ? WHERE asset = ?", values)
+            return "updated"
         local = _own_asset(connection, form)
         _put_asset(context, connection, form, sheets, owner)
         _put_deployment(context, connection, form)
@@ -76,12 +86,22 @@ def pair(context: Context, form: PairedForm, kc: str, owner: str) -> str:
             {"asset": form.asset_uid},
         )
         connection.execute(
-            "INSERT INTO pairings (asset, form_id, kc, form_hash, version, form_uuid, paired_at, replaces)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (asset) DO UPDATE SET form_id = excluded.form_id,"
+            "INSERT INTO pairings (asset, form_id, kc, form_hash, version, form_uuid, paired_at, replaces,"
+            " server) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (asset) DO UPDATE SET form_id = excluded.form_id,"
             " kc = excluded.kc, form_hash = excluded.form_hash, version = excluded.version,"
-            " form_uuid = excluded.form_uuid, paired_at = excluded.paired_at,"
+            " form_uuid = excluded.form_uuid, server = excluded.server, paired_at = excluded.paired_at,"
             " replaces = ifnull(excluded.replaces, replaces)",
-            (form.asset_uid, form.form_id, kc, form.hash, form.version, form.form_uuid, micros(context.now()), local),
+            (
+                form.asset_uid,
+                form.form_id,
+                kc,
+                form.hash,
+                form.version,
+                form.form_uuid,
+                micros(context.now()),
+                local,
+                server,
+            ),
         )
         if local:
             _take_over(connection, local, form.asset_uid)
@@ -98,6 +118,7 @@ def pairings(connection: Connection) -> dict[str, Pairing]:
             row["form_id"], row["asset"], row["kc"], row["version"], row["form_hash"],
             datetime.fromisoformat(row["paired_at"]),
             {media["filename"]: media["hash"] for media in _media(connection, row["asset"])},
+            dict(row).get("server", ""),  # read of an older file, which is not brought up
         )
         for row in rows
     }  # fmt: skip
@@ -193,13 +214,8 @@ def _take_over(connection: Connection, local: str, asset: str) -> None:
         asset,
     )
     assert form is not None
-    repeats = submissions.form_shape(form["md5"], form["xform"]).repeats
     for row in connection.execute("SELECT * FROM submissions WHERE asset = ?", (local,)).fetchall():
-        instance = read_instance(bytes(row["xml"]))
-        created = datetime.fromisoformat(row["created_at"])
-        head = submissions.head_of(form, instance, row["root_uuid"], created, row["submitted_by"])
-        connection.execute("UPDATE submissions SET asset = ?, head = ? WHERE id = ?", (asset, head, row["id"]))
-        submissions.list_files(connection, asset, row["id"], leaves(instance, repeats))
+        file_under(connection, form, row, read_instance(bytes(row["xml"])))
     for table in ("retired", "history", "ledger"):
         connection.execute(f"UPDATE {table} SET asset = ? WHERE asset = ?", (asset, local))
     # No mark any more: this is not the form's project, and phones are not offered it.

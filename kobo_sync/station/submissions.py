@@ -99,7 +99,8 @@ def _form(context: Context, instance: Instance, sender: Sender) -> Row:
         "SELECT deployments.*, assets.owner, assets.uid FROM deployments JOIN assets ON assets.uid = deployments.asset"
         " WHERE {} AND ifnull(?, assets.owner) = assets.owner"
     )
-    form = one(context.db.reader, sql.format("deployments.uuid = ?"), instance.form_uuid, sender.owner)
+    by_uuid = sql.format("deployments.uuid = ? AND deployments.uuid != ''")  # forms of ODK Central have none
+    form = one(context.db.reader, by_uuid, instance.form_uuid, sender.owner)
     form = form or one(context.db.reader, sql.format("deployments.asset = ?"), instance.form_id, sender.owner)
     if form is None:
         raise UnknownForm

@@ -103,7 +103,7 @@ def _station(mission: Mission) -> Iterator[Examined]:
     if not paired:
         return
     try:
-        stale = [state for state in pair_states(mission.reader(), paired) if state.reason]
+        stale = [state for state in pair_states(mission.reader(), paired, mission.server_id) if state.reason]
     except KoboError as error:
         yield Examined("pairing", f"{len(paired)} forms paired; the server cannot be asked: {error.message}")
         return

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.databases.inspection import read_only
-from kobo_sync.errors import ConfigError, KoboError, KoboSyncError
-from kobo_sync.form_server import FormServer
+from kobo_sync.errors import ConfigError, KoboError, KoboRejected, KoboSyncError
+from kobo_sync.form_server import TRASHED, FormServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, BlankForm, Finding, Report
 from kobo_sync.station import Station
@@ -41,10 +41,11 @@ def pair_station(mission: Mission, station: Station, *, form_ids: Sequence[str] 
             uid = uid_or_finding(projects, form_id, findings)
             if not uid:
                 if len(findings) == n_findings:
-                    findings.append(_absent(form_id, projects.absence(form_id)))
+                    findings.append(_absent(client, form_id, projects.absence(form_id)))
                 counts["failed"] += 1
                 continue
-            outcome = pair(station, _downloaded(mission, client, form_id, uid, offered), mission.kc, ADMINISTRATION)
+            form = _downloaded(mission, client, form_id, uid, offered)
+            outcome = pair(station, form, mission.kc, ADMINISTRATION, mission.server_id)
         except KoboSyncError as error:
             # No server, or a token that is wrong for every form alike, ends it; a right that lacks is one form's.
             if isinstance(error, KoboError) and not is_of_one_form(error, client):
@@ -59,8 +60,13 @@ def pair_station(mission: Mission, station: Station, *, form_ids: Sequence[str] 
     return mission.report("station pair", started_at, counts, findings, lines)
 
 
-def _absent(form_id: str, reason: str) -> Finding:
+def _absent(client: FormServer, form_id: str, reason: str) -> Finding:
     hint = "deploy it, or have the owner share it with this account; until then the station serves the local form"
+    if client.features.forms_have_own_ids:
+        try:
+            client.asset(form_id)
+        except KoboRejected as error:  # it says when it lies in the trash
+            hint = error.hint if error.code == TRASHED else hint
     return Finding(PAIR, "error", form_id, f"not paired: {reason}", hint, form_id=form_id)
 
 
@@ -69,6 +75,14 @@ def _downloaded(
 ) -> PairedForm:
     """Raises: ConfigError when phones are not offered it; KoboError."""
     blank = offered.get(uid)
+    if blank is None and client.features.forms_have_own_ids:
+        client.asset(uid)  # says when it lies in the trash
+        raise ConfigError(
+            "phones are not offered it: it is closed, or this account may not submit to it",
+            file=client.features.name,
+            key=uid,
+            hint="have a manager of the project open it there (the form's settings, state: open), and give this account the right to submit",
+        )
     if blank is None:
         raise ConfigError(
             "phones are not offered it: it is archived, or this account may not submit to it",
@@ -115,12 +129,14 @@ class PairState:
     is_offered: bool = True
 
 
-def pair_states(client: FormServer, paired: Mapping[str, Pairing]) -> Iterator[PairState]:
-    """Each pairing, and in what the server has gone on since. Raises: KoboError."""
+def pair_states(client: FormServer, paired: Mapping[str, Pairing], server: str) -> Iterator[PairState]:
+    """Each pairing, and in what the *server* and project of the settings have gone on since. Raises: KoboError."""
     offered = client.blank_forms()
     for each in paired.values():
         blank = offered.get(each.asset_uid)
-        if blank is None:
+        if client.features.forms_have_own_ids and each.server != server:
+            yield PairState(each, f"the station has it from another project than {server}")
+        elif blank is None:
             yield PairState(each, "the server offers it to phones no more", is_offered=False)
         elif (blank.hash, blank.version) != (each.hash, each.version):
             yield PairState(each, f"the server has version {blank.version}, the station {each.version}")

@@ -15,7 +15,17 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.station.outbox import Outbox, Paired, Record, Totals, ledger_in
 from kobo_sync.steps.relaying.posting import Pace, Posting, ServerAway
 from kobo_sync.steps.relaying.rewriting import CannotRewrite, readdressed
-from kobo_sync.steps.relaying.words import AWAY, UNBALANCED, UNPAIRED, lost, refusal, unpaired
+from kobo_sync.steps.relaying.words import (
+    AWAY,
+    UNBALANCED,
+    UNPAIRED,
+    lost,
+    not_there,
+    of_another_project,
+    refusal,
+    relayed_elsewhere,
+    unpaired,
+)
 from kobo_sync.workspace.folders import Workspace
 
 AT_A_PULL_S = 120.0  # a pull waits no longer for it; what is left goes at the next
@@ -54,7 +64,9 @@ def relay(mission: Mission, wish: Wish = Wish()) -> Report:
         n_again = outbox.put_back(addresses) if wish.again else 0
         lines = [f"{n_again} refused submissions are tried again"] if wish.again else []
         posting, away = _post(mission, outbox, wish, addresses)
-        findings = _findings(outbox, names, posting, mission.features.name, only_new=wish.by_itself)
+        findings = _refusals(outbox, names, posting, mission.features.name, only_new=wish.by_itself)
+        if posting is not None:
+            findings += _unpaired(mission, outbox, posting, names)
         if away is not None:
             if posting is None or (not posting.n_sent and not wish.by_itself):
                 raise _unreachable(outbox, away)
@@ -105,8 +117,10 @@ def readdress(mission: Mission, form_id: str, *, dry_run: bool = False) -> Repor
             raise ConfigError(message, file=MISSION_FILE, key="server.kc", hint="run: kobo-sync station pair")
         findings: list[Finding] = []
         n = 0
-        own = [uid for uid, name in outbox.form_ids().items() if name == form_id and uid != target.asset]
+        own = [uid for uid, name in outbox.form_ids().items() if name == form_id]
         for record in [record for uid in own for record in outbox.unsettled(uid)]:
+            if record.address == target.asset and not _is_elsewhere(mission, record.server):
+                continue
             try:
                 xml = readdressed(outbox.xml(record), target.asset, target.version, target.form_uuid)
             except CannotRewrite as error:
@@ -124,20 +138,20 @@ def readdress(mission: Mission, form_id: str, *, dry_run: bool = False) -> Repor
 def forget(mission: Mission, *, dry_run: bool = False) -> Report:
     """Erase from the station what is wholly relayed: rows, files, bytes; what waits or was refused stays.
 
-    So does what went to a project that KoboToolbox has no more: it is asked first, and nothing is erased where it cannot
-    be asked. The ledger goes on counting it. Raises: Busy while a relay is at work; StoreError, KoboError, ConfigError.
+    So does what the project that it was relayed to does not have: it is asked for each row first, and nothing is erased
+    where it cannot be asked. The ledger goes on counting it. Raises: Busy while a relay is at work; StoreError, KoboError, ConfigError.
     """
     started_at = mission.clock()
     if not _has_served(mission.workspace):
         return mission.report("relay", started_at, {"forgotten": 0}, [], ["no field station has served from here"])
     with _at_work(mission) as outbox:
         names = outbox.form_ids()
+        spared, findings = _not_proved(mission, outbox, names)
         if dry_run:
-            n = outbox.n_whole()
-            return mission.report("relay", started_at, {"forgotten": n}, [], [f"{n} submissions would be erased here"])
-        gone = {uid: n for uid, n in outbox.relayed_to().items() if not _is_there(mission, uid)}
-        findings = [lost(names.get(uid, uid), uid, n, mission.features.name) for uid, n in sorted(gone.items())]
-        n, n_files = outbox.forget(mission.clock(), spared=gone)
+            n = outbox.n_whole() - len(spared)
+            lines = [f"{n} submissions would be erased here"]
+            return mission.report("relay", started_at, {"forgotten": n}, findings, lines)
+        n, n_files = outbox.forget(mission.clock(), spared)
         lines = [f"{n} submissions and {n_files} files are erased here: {mission.features.name} has them"]
         if not outbox.shrink():
             lines.append("the station reads its file just now: run this once more when it is stopped, to free the room")
@@ -147,15 +161,45 @@ def forget(mission: Mission, *, dry_run: bool = False) -> Report:
         return mission.report("relay", started_at, counts, findings, lines + _lines(totals, names))
 
 
-def _is_there(mission: Mission, uid: str) -> bool:
-    """Whether KoboToolbox has the project, as far as this account sees. Raises: KoboError when it cannot be asked."""
+def _not_proved(mission: Mission, outbox: Outbox, names: dict[str, str]) -> tuple[set[int], list[Finding]]:
+    """Relayed rows that are not seen where they went, with what is told of them. Raises: KoboError when that cannot be asked."""
+    spared: set[int] = set()
+    findings = []
+    name = mission.features.name
+    for (server, uid), rows in sorted(outbox.relayed_to().items()):
+        form_id = names.get(uid, uid)
+        if _is_elsewhere(mission, server):
+            findings.append(relayed_elsewhere(form_id, len(rows), server, mission.server_id))
+            spared |= rows.keys()
+            continue
+        roots = _there(mission, uid)
+        missing = {number for number, uuids in rows.items() if roots is None or not uuids & roots}
+        if roots is None:
+            findings.append(lost(form_id, uid, len(missing), name))
+        elif missing:
+            findings.append(not_there(form_id, len(missing), name))
+        spared |= missing
+    return spared, findings
+
+
+def _there(mission: Mission, uid: str) -> set[str] | None:
+    """The root uuids of a form's rows on the server, as far as this account sees; None when it has no such form.
+
+    Raises: KoboError when it cannot be asked.
+    """
+    client = mission.reader()
     try:
-        mission.reader().asset(uid)
+        client.asset(uid)
+        return {row.root_uuid for page in client.light_pages(uid) for row in page}
     except KoboRejected as error:
         if error.status != 404:
             raise
-        return False
-    return True
+        return None
+
+
+def _is_elsewhere(mission: Mission, server: str) -> bool:
+    """Whether *server* tells another project than the settings, where forms are called the same in each."""
+    return mission.features.forms_have_own_ids and server not in ("", mission.server_id)
 
 
 def _has_served(workspace: Workspace) -> bool:
@@ -187,12 +231,15 @@ def _at_work(mission: Mission) -> Iterator[Outbox]:
     at_work = "another relay is at work: it takes what waits"
     with (
         mission.workspace.exclusive("relay.lock", at_work),
-        closing(Outbox(mission.workspace.station_database)) as outbox,
+        closing(Outbox(mission.workspace.station_database, mission.server_id)) as outbox,
     ):
         yield outbox
 
 
 def _paired(mission: Mission, outbox: Outbox) -> dict[str, Paired]:
+    """The forms that the station has from the server of the settings, and from the project that these name."""
+    if mission.features.forms_have_own_ids:
+        return {uid: each for uid, each in outbox.paired().items() if each.server == mission.server_id}
     return {uid: each for uid, each in outbox.paired().items() if each.kc == mission.kc}
 
 
@@ -213,6 +260,7 @@ def _post(
             Pace(mission.config.station.relay_per_minute, door.pause),
             _paired(mission, outbox),
             outbox.replaced(),
+            mission.server_id if mission.features.forms_have_own_ids else "",
             addresses=addresses if wish.form_ids else None,
             due_only=wish.by_itself,
             is_over=_bound(wish.most_s),
@@ -233,9 +281,13 @@ def _bound(most_s: float | None) -> Callable[[], bool]:
 def _dry_run(mission: Mission, outbox: Outbox, addresses: Sequence[str], started_at: datetime) -> Report:
     names, totals = outbox.form_ids(), outbox.totals()
     n = n_files = n_bytes = 0
+    paired = _paired(mission, outbox)
     record = outbox.waiting()
     while record is not None:
-        if record.address in addresses or record.address not in names:
+        is_kept = mission.features.forms_have_own_ids and (
+            record.address not in paired or _is_elsewhere(mission, record.server)
+        )
+        if not is_kept and (record.address in addresses or record.address not in names):
             files = outbox.files(record)
             n, n_files = n + 1, n_files + len(files)
             n_bytes += len(outbox.xml(record)) + sum(file.size for file in files)
@@ -248,23 +300,31 @@ def _dry_run(mission: Mission, outbox: Outbox, addresses: Sequence[str], started
 # ── what is told ──
 
 
-def _findings(
+def _refusals(
     outbox: Outbox, names: dict[str, str], posting: Posting | None, server: str, *, only_new: bool
 ) -> list[Finding]:
-    """What the *server* of that name refused, at some time or (*only_new*) now, and what cannot go before the station is paired."""
+    """What the *server* of that name refused, at some time or (*only_new*) now."""
     refused = [
         record
         for record in outbox.refused()
         if not only_new or (posting is not None and record.record_id in posting.refused)
     ]
-    findings = [refusal(record, _name(names, record), outbox.n_waiting_for(record), server) for record in refused]
+    return [refusal(record, _name(names, record), outbox.n_waiting_for(record), server) for record in refused]
+
+
+def _unpaired(mission: Mission, outbox: Outbox, posting: Posting, names: dict[str, str]) -> list[Finding]:
+    """What cannot go before the station is paired, or paired with the project that the settings name."""
     by_form: dict[str, int] = {}
-    for address, n in (posting.unpaired if posting else {}).items():
+    for address, n in posting.unpaired.items():
         form_id = names.get(address, address)
         by_form[form_id] = by_form.get(form_id, 0) + n
-    paired = {each.form_id for each in posting.paired.values()} if posting else set()
-    return findings + [
-        unpaired(form_id, n, server, is_paired=form_id in paired) for form_id, n in sorted(by_form.items())
+    here = {each.form_id for each in posting.paired.values()}
+    servers = {each.form_id: each.server for each in outbox.paired().values()} if posting.project else {}
+    return [
+        of_another_project(form_id, n, servers[form_id], mission.server_id)
+        if form_id in servers and form_id not in here
+        else unpaired(form_id, n, mission.features.name, is_paired=form_id in here)
+        for form_id, n in sorted(by_form.items())
     ]
 
 

@@ -32,7 +32,7 @@ from kobo_sync.workspace.manifests import (
     sets_bytes,
     sets_of,
 )
-from kobo_sync.workspace.private import key_in, private_file, private_folder
+from kobo_sync.workspace.private import key_in, private_file, private_folder, refuse_emptied
 from kobo_sync.workspace.reading import MOST_WORKBOOK, plain_bytes, read_text
 from kobo_sync.workspace.replacing import mend_folder, put_folder
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
@@ -90,17 +90,9 @@ class Workspace:
 
     @property
     def desk_database(self) -> Path:
-        """The desk's SQLite file; it and its folder are made if need be, for their owner alone.
-
-        Raises: StoreError when it was emptied: a command that is killed at its very first start leaves an empty one, before
-        there is a mirror.
-        """
-        file, mirror = self.state_folder() / "desk.sqlite", self.state / "mirror.sqlite"
-        if file.is_file() and not file.stat().st_size and mirror.is_file() and mirror.stat().st_size:
-            raise StoreError(
-                f"{file} is empty: the accounts, the schedules and the journal that it held are gone",
-                hint="restore a backup (`kobo-sync restore`); or delete the file, and begin without them",
-            )
+        """The desk's SQLite file; it and its folder are made if need be, for their owner alone. Raises: StoreError when it was emptied."""
+        file = self.state_folder() / "desk.sqlite"
+        refuse_emptied(file, self.state / "mirror.sqlite")
         return private_file(file)
 
     @property

@@ -36,6 +36,18 @@ def private_file(path: Path) -> Path:
     return path
 
 
+def refuse_emptied(desk: Path, mirror: Path) -> None:
+    """Refuse a *desk* of zero bytes beside a *mirror* that holds something: a command killed at its very first start leaves none.
+
+    Raises: StoreError.
+    """
+    if desk.is_file() and not desk.stat().st_size and mirror.is_file() and mirror.stat().st_size:
+        raise StoreError(
+            f"{desk} is empty: the accounts, the schedules and the journal that it held are gone",
+            hint="restore a backup (`kobo-sync restore`); or delete the file, and begin without them",
+        )
+
+
 def _make(folder: Path) -> None:
     for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
         each.mkdir(exist_ok=True, mode=FOLDER)

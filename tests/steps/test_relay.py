@@ -242,7 +242,7 @@ def _pair(both: Both) -> None:
         (uuid,) = connection.execute("SELECT uuid FROM deployments WHERE asset = ?", (form.asset_uid,)).fetchone()
     with both.room.station.db.writing() as connection:
         connection.execute(
-            "INSERT INTO pairings VALUES (?, 'personnes', ?, ?, ?, ?, '2025-02-11', 'aOwnFormOfTheStation00')",
+            "INSERT INTO pairings VALUES (?, 'personnes', ?, ?, ?, ?, '2025-02-11', 'aOwnFormOfTheStation00', '')",
             (form.asset_uid, both.kobo.url, form.hash, form.version, uuid),
         )
 
@@ -307,7 +307,7 @@ def _pair_with_an_earlier_project(both: Both) -> None:
     _as_unpaired(both)
     with both.room.station.db.writing() as connection:
         connection.execute(
-            "INSERT INTO pairings SELECT asset, 'personnes', ?, 'h', '1', uuid, '2025-02-10', NULL FROM deployments"
+            "INSERT INTO pairings SELECT asset, 'personnes', ?, 'h', '1', uuid, '2025-02-10', NULL, '' FROM deployments"
             " WHERE asset = 'aOwnFormOfTheStation00'",
             (both.kobo.url,),
         )

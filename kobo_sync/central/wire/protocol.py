@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -223,6 +223,11 @@ def parse_form(data: Any, rights: frozenset[str] = frozenset()) -> Asset:
             fingerprint=parse_mark(data.get("publishNotes")),
             permissions=rights,
         )
+
+
+def form_ids(forms: Iterable[Any]) -> set[str]:
+    """What the forms of a list are called."""
+    return {str(form["xmlFormId"]) for form in forms if isinstance(form, dict) and "xmlFormId" in form}
 
 
 def parse_mark(notes: Any) -> dict[str, str]:

@@ -49,7 +49,11 @@ class Pace:
 
 @dataclass
 class Posting:
-    """One run over the ledger. *due_only*: leave alone what is to be tried later."""
+    """One run over the ledger. *due_only*: leave alone what is to be tried later.
+
+    *project* tells the server and project where forms are called the same in every one: there goes what was filled for it
+    alone. Empty where a form's uid is no other's.
+    """
 
     outbox: Outbox
     door: PhoneDoor
@@ -57,6 +61,7 @@ class Posting:
     pace: Pace
     paired: dict[str, Paired]
     replaced: Collection[str] = ()  # forms that a paired one took the place of
+    project: str = ""
     addresses: Collection[str] | None = None  # of the forms asked for; None: all
     due_only: bool = False
     is_over: Callable[[], bool] = lambda: False
@@ -80,7 +85,7 @@ class Posting:
                 continue
             if not self._most_bytes:
                 self._most_bytes = self._open()
-            if not self._is_known(record.address):
+            if not self._is_known(record):
                 self.unpaired[record.address] = self.unpaired.get(record.address, 0) + 1
             elif self._is_free(record):
                 self._relay(record)
@@ -92,12 +97,16 @@ class Posting:
         except KoboUnreachable as error:
             raise ServerAway(error) from error
 
-    def _is_known(self, address: str) -> bool:
+    def _is_known(self, record: Record) -> bool:
         """Whether the server has the form: by the pairing, else it is asked, once.
 
-        A project that another took the place of is the mission's no more, even if it takes submissions still.
+        A project that another took the place of is the mission's no more, even if it takes submissions still. Where forms
+        are called the same in every project, what the server has says nothing about which of them it was filled for.
         """
-        if address in self.paired and self.paired[address].kc == self.door.kc:
+        address = record.address
+        if self.project:
+            return address in self.paired and record.server in ("", self.project)
+        if address in self.paired:
             return True
         if address in self.replaced:
             return False
@@ -189,14 +198,18 @@ class Posting:
                 return True
             except CannotRewrite as reason:
                 message = f"{message}; {reason}"
-        self.outbox.note_refused(record, status, message, self.clock())
+        code = self.door.reason(error, record.address)
+        self.outbox.note_refused(record, status, message, self.clock(), code)
         self.refused.add(record.record_id)
         return False
 
     def _stands_alone(self, record: Record) -> bool:
         """Whether what an edit replaces can never be where the edit goes: its bytes are lost, or another project took it."""
         original = self.outbox.original(record)
-        return record.kind == ADOPTED or (original is not None and original.address != record.address)
+        if record.kind == ADOPTED:
+            return True
+        places = [(each.address, each.server if self.project else "") for each in (original, record) if each]
+        return len(set(places)) > 1
 
     def _is_there(self, record: Record, xml: bytes, files: Sequence[SentFile]) -> bool:
         """Whether the server has this very submission with its files, or the newer version of it that the ledger has.

@@ -166,7 +166,9 @@ def test_a_form_by_its_id_and_by_its_uid_and_no_other(small: Room) -> None:
 def test_a_paired_form_has_the_missions_id_and_takes_the_place_of_the_local_one(small: Room) -> None:
     local, paired = small.uids["essai"], small.publish(book([{"type": "text", "name": "nom", "label": "Nom"}]))
     with small.station.db.writing() as connection:
-        connection.execute("INSERT INTO pairings VALUES (?, 'essai', 'kc', 'h', '1', 'u', '2025', ?)", (paired, local))
+        connection.execute(
+            "INSERT INTO pairings VALUES (?, 'essai', 'kc', 'h', '1', 'u', '2025', ?, '')", (paired, local)
+        )
         connection.execute("UPDATE deployments SET md5 = md5 || '-' WHERE asset = ?", (paired,))
     session = cookie(small, "", PIN)
     listed = get(small, "/f/-/state", session).json()["forms"]
