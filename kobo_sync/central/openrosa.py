@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kobo_sync.central.asking import Asking
+from kobo_sync.central.asking import CHECK_ADDRESS, Asking
 from kobo_sync.central.wire import protocol
 from kobo_sync.errors import KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.rows.bodies import parse_object
@@ -35,7 +35,7 @@ class CentralDoor(Asking):
                 method="HEAD",
                 url=self.url + self._path,
                 status=answer.status,
-                hint="check server.url in config/mission.toml, and that no Wi-Fi portal stands in between",
+                hint=CHECK_ADDRESS,
             )
         text = answer.headers.get("X-OpenRosa-Accept-Content-Length", "")
         return int(text) if text.isdigit() and int(text) else ACCEPTED_BYTES
@@ -56,7 +56,8 @@ class CentralDoor(Asking):
                 excerpt=error.excerpt,
             ) from error
         if status != ACCEPTED:
-            raise KoboUnexpected("this is no receipt", method="POST", url=self.url + self._path, status=status)
+            url = self.url + self._path
+            raise KoboUnexpected("this is no receipt", method="POST", url=url, status=status, hint=CHECK_ADDRESS)
         return status
 
     def offers(self, asset_uid: str) -> bool:

@@ -97,12 +97,7 @@ class Projects(Asking):
 
     def assets(self) -> list[Asset]:
         """Every form of the project [b18]; without our mark, which only a form by itself tells."""
-        try:
-            answer = self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED)
-        except KoboRejected as error:
-            if error.status == 404:
-                error.hint = "the server has no such project: check server.project in config/mission.toml"
-            raise
+        answer = self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED)
         forms = protocol.parse_list(answer.body)
         return [protocol.parse_form(form, self.rights) for form in forms]
 
@@ -127,8 +122,8 @@ class Projects(Asking):
             described: dict[str, Any] = parse_object(self.get(self._form(form_id), headers=protocol.EXTENDED).body)
             return described
         except KoboRejected as error:
-            if error.status == 404 and self._is_in_trash(form_id):
-                error.hint = IN_TRASH
+            if error.status == 404:
+                error.hint = self._whereabouts(form_id) or error.hint
             raise
 
     def _last_mark(self, form_id: str) -> dict[str, str]:
@@ -138,11 +133,15 @@ class Projects(Asking):
             marks = (protocol.parse_mark(version.get("publishNotes")) for version in versions)  # newest first [b12]
             return next((mark for mark in marks if mark), {})
 
-    def _is_in_trash(self, form_id: str) -> bool:
-        with suppress(KoboError):
+    def _whereabouts(self, form_id: str) -> str:
+        """Why the server has no such form: it lies in the trash, or there is no such project; empty where nothing tells."""
+        try:
             forms = protocol.parse_list(self.get(f"{protocol.project_path(self.project, 'forms')}?deleted=true").body)
-            return any(isinstance(form, dict) and form.get("xmlFormId") == form_id for form in forms)
-        return False
+        except KoboRejected as error:
+            return error.hint
+        except KoboError:
+            return ""
+        return IN_TRASH if any(isinstance(form, dict) and form.get("xmlFormId") == form_id for form in forms) else ""
 
     def workbook(self, asset_uid: str) -> bytes:
         """The published form as an XLSForm: as it was uploaded, where it was one, else written out of its XForm."""

@@ -17,7 +17,7 @@ from conftest import MISSION, PERSONNES, VISITES
 
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.server import CentralServer
-from kobo_sync.errors import FormError, KoboRejected, KoboUnreachable
+from kobo_sync.errors import FormError, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.forms.sheets import as_workbook
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
@@ -467,6 +467,22 @@ def test_a_cut_list_is_not_taken_for_the_whole(listed: CentralField) -> None:
     there.office.faults[:] = [Fault("entities.csv", "cut")]
     refresh_roster(there.reopen())
     assert codes(there) == [*(f"N{n}" for n in range(6)), "N9"]
+
+
+def test_a_page_of_html_is_not_taken_for_an_empty_list(listed: CentralField) -> None:
+    there = listed
+    registered(there, "N1", "N2")
+    refresh_roster(there.reopen())
+    registered(there, "N3")
+    there.office.faults.append(Fault("entities.csv", "html", times=-1))
+    with pytest.raises(KoboUnexpected) as page:
+        refresh_roster(there.reopen())
+    assert "an HTML page came in place of the list" in page.value.message
+    assert "check server.url in config/mission.toml" in page.value.hint
+    there.office.faults.clear()
+    assert codes(there) == ["N1", "N2"], "nothing was sent"
+    refresh_roster(there.reopen())
+    assert codes(there) == ["N1", "N2", "N3"]
 
 
 def test_a_list_killed_between_its_requests_is_finished(listed: CentralField, monkeypatch: pytest.MonkeyPatch) -> None:
