@@ -18,7 +18,6 @@ from kobo_sync.rows.bodies import parse_object
 from kobo_sync.transport import Answer, Transport
 
 T = TypeVar("T")
-CHECK_ADDRESS = "check server.url in config/mission.toml, and that no Wi-Fi portal stands in between"
 CHECK_ACCOUNT = "check CENTRAL_EMAIL and CENTRAL_PASSWORD in secrets.env"
 RENEWED = timedelta(minutes=10)  # before its end; a session lives 24 hours, whatever is asked in it [a04]
 OTHER_PROJECT = (

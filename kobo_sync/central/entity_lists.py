@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kobo_sync.central.asking import CHECK_ADDRESS
+from kobo_sync.central.openrosa import CHECK_ADDRESS
 from kobo_sync.central.phones import Phones
 from kobo_sync.central.wire import protocol
 from kobo_sync.errors import KoboRejected, KoboUnexpected

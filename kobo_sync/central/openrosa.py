@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kobo_sync.central.asking import CHECK_ADDRESS, Asking
+from kobo_sync.central.asking import Asking
 from kobo_sync.central.wire import protocol
 from kobo_sync.errors import KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.rows.bodies import parse_object
 from kobo_sync.rows.multipart import Part, encode
 
+CHECK_ADDRESS = "check server.url in config/mission.toml, and that no Wi-Fi portal stands in between"
 ACCEPTED_BYTES = 100_000_000  # where a server does not say [e10]
 ACCEPTED = 201  # of everything: new, again, with more files [e20-e22]
 # What the server means to be asked again.

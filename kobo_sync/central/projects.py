@@ -11,7 +11,7 @@ from typing import Any
 
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.wire import protocol
-from kobo_sync.errors import FormError, KoboError, KoboRejected, KoboUnexpected
+from kobo_sync.errors import FormError, KoboError, KoboRefused, KoboRejected, KoboUnexpected
 from kobo_sync.form_server import OWN_LIST, Examined, Release
 from kobo_sync.forms.xform_workbook import workbook_of
 from kobo_sync.lazy import cached_property
@@ -150,6 +150,23 @@ class Projects(Asking):
             return self.get(f"{self._form(asset_uid)}.xlsx", headers={"Accept": "*/*"}).body
         xform = self.get(f"{self._form(asset_uid)}.xml", headers={"Accept": "*/*"}).body
         return workbook_of(xform, asset_uid)
+
+    def unpublished(self, asset: Asset) -> bytes | None:
+        """The XForm of the draft; None where there is none, or it and its files are as published, or this account may not see it."""
+        try:
+            form_id = asset.asset_uid
+            draft = self.get(f"{self._form(form_id, 'draft')}.xml", headers={"Accept": "*/*"}).body
+            # Of a form that was never published the address without /draft gives the draft as well.
+            if not asset.is_deployed or draft != self.get(f"{self._form(form_id)}.xml", headers={"Accept": "*/*"}).body:
+                return draft
+            published = protocol.parse_media(self.get(self._form(form_id, "attachments")).body)
+            return draft if self._draft_media(form_id) != published else None
+        except KoboRefused:  # that it may not publish either is told there
+            return None
+        except KoboRejected as error:
+            if error.status != 404:
+                raise
+            return None
 
     def manifest(self, asset_uid: str) -> dict[str, str] | None:
         """File name → md5 of the media that phones get now; None when the form is not offered."""

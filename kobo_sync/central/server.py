@@ -180,6 +180,11 @@ class CentralServer(EntityLists):
             raise KoboUnexpected("the answer has no count", hint="check that server.url is an ODK Central server")
         return page.count
 
+    def n_not_sent(self, asset_uid: str) -> int:
+        """How many files the live rows that were listed in this run name and phones have not sent."""
+        rows = self._shown(asset_uid).values()
+        return sum(max(row.n_expected - row.n_present, 0) for row in rows if not row.deleted_at)
+
     # ── whole rows ──
 
     def rows(self, asset_uid: str, numbers: Sequence[int]) -> Iterator[Page]:

@@ -175,6 +175,10 @@ def _told(work: Work, server_n: int, n_live: int) -> str:
     mirror.told()
     shown_counts = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
     shown_counts += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
+    n_not_sent = work.client.n_not_sent(work.asset_uid)
+    mirror.tally.counts["files_not_sent"] += n_not_sent
+    if n_not_sent:
+        shown_counts.append(f"{n_not_sent} files that phones have not sent")
     sign = "=" if server_n == n_live else "≠"
     set_aside = mirror.rows_set_aside()
     mirror.tally.counts["quarantined"] = len(set_aside)

@@ -245,3 +245,15 @@ def test_of_many_rows_set_aside_five_are_named_and_the_others_counted(there: Cen
     message = report.findings[0].message
     assert sum(row.root_id in message for row in bad) == 5 and message.endswith(" and 2 more")
     assert "the next pull reads them again" in report.findings[0].hint, "a page of HTML is no fault of the row"
+
+
+def test_a_file_that_the_phone_never_sent_is_counted(there: CentralField) -> None:
+    row = there.visit(photo="l.png")
+    there.visit({"p.png": PHOTO}, photo="p.png")
+    for _ in range(2):
+        report = there.pull()
+        assert report.counts["files_not_sent"] == 1 and report.counts["files_missing"] == 0
+        assert "1 files that phones have not sent" in report.lines[1]
+    there.office.put_file(row, "l.png", PHOTO)
+    report = there.pull()
+    assert report.counts["files_not_sent"] == 0 and "phones have not sent" not in report.lines[1]
