@@ -178,6 +178,17 @@ class FormServer(Protocol):
         """The form's newest content as an XLSForm."""
         ...
 
+    def n_not_sent(self, asset_uid: str) -> int:
+        """How many files the rows that were listed in this run name and phones have not sent; 0 where no listing tells it."""
+        ...
+
+    def unpublished(self, asset: Asset) -> bytes | None:
+        """The XForm of the draft that somebody has made of a form and not published, and that publishing ours would replace.
+
+        None where there is no such draft, or the server keeps drafts otherwise: what differs is told by the asset's version then.
+        """
+        ...
+
     def publish(self, asset: Asset | None, release: Release, begun: Callable[[str], None]) -> str:
         """Bring a form and its media to phones; *begun* is told its asset uid before anything changes. Returns that uid.
 

@@ -20,6 +20,12 @@ from kobo_sync.transport import Answer, Transport
 T = TypeVar("T")
 CHECK_ACCOUNT = "check CENTRAL_EMAIL and CENTRAL_PASSWORD in secrets.env"
 RENEWED = timedelta(minutes=10)  # before its end; a session lives 24 hours, whatever is asked in it [a04]
+OTHER_PROJECT = (
+    "check server.project in config/mission.toml: this may be another project; if it is the one meant, let an administrator give"
+    " this account its role there"
+)
+NO_PROJECT = "the server has no such project: check server.project in config/mission.toml"
+OF_EVERY_PROJECT = ("", "/forms", "/app-users", "/datasets")  # where there is none of these, there is no project
 NO_PASSWORDS = ("401.5", "404.1")  # where people sign in elsewhere there is no such door
 
 
@@ -135,12 +141,24 @@ class Asking:
             )
         session = self._sign_in(None)
         try:
-            return ask()
+            return self._asked(ask)
         except KoboRefused as error:
             if error.status != 401:
                 raise
         self._sign_in(session)
-        return ask()
+        return self._asked(ask)
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """What *ask* gives; where the server says no to what lies in the project, the number may be at fault as well as the right."""
+        try:
+            return ask()
+        except (KoboRefused, KoboRejected) as error:
+            place, _, within = error.url.partition(protocol.project_path(self.project))
+            if error.status == 403 and place == self.url:
+                error.hint = OTHER_PROJECT
+            elif error.status == 404 and place == self.url and within in OF_EVERY_PROJECT:
+                error.hint = NO_PROJECT
+            raise
 
     def _sign_in(self, refused: Session | None) -> Session:
         """The session that is good now; one that was *refused* is not, unless another thread has renewed it meanwhile."""

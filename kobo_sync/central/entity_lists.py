@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kobo_sync.central.openrosa import CHECK_ADDRESS
 from kobo_sync.central.phones import Phones
 from kobo_sync.central.wire import protocol
 from kobo_sync.errors import KoboRejected, KoboUnexpected
@@ -82,10 +83,17 @@ class EntityLists(Phones):
             if error.status == 404:
                 return None
             raise
+        if not text.startswith("__id"):
+            raise KoboUnexpected(
+                "an HTML page came in place of the list"
+                if text.lstrip().startswith("<")
+                else "this is no list of entities",
+                method="GET",
+                url=f"{self.url}{self._list_path(name)}/entities.csv",
+                hint=CHECK_ADDRESS,
+            )
         entities = {}
         for row in csv.DictReader(io.StringIO(text)):
-            if row.get("__id") is None:
-                raise KoboUnexpected("the list has no ids", url=self._list_path(name), hint="check server.url")
             data = {
                 key: value or "" for key, value in row.items() if key and not key.startswith("__") and key != "label"
             }

@@ -13,6 +13,7 @@ from kobo_sync.form_server import TRASHED
 from kobo_sync.rows.bodies import parse_object
 from kobo_sync.rows.multipart import Part, encode
 
+CHECK_ADDRESS = "check server.url in config/mission.toml, and that no Wi-Fi portal stands in between"
 ACCEPTED_BYTES = 100_000_000  # where a server does not say [e10]
 ACCEPTED = 201  # of everything: new, again, with more files [e20-e22]
 # What the server means to be asked again.
@@ -43,7 +44,7 @@ class CentralDoor(Asking):
                 method="HEAD",
                 url=self.url + self._path,
                 status=answer.status,
-                hint="check server.url in config/mission.toml, and that no Wi-Fi portal stands in between",
+                hint=CHECK_ADDRESS,
             )
         text = answer.headers.get("X-OpenRosa-Accept-Content-Length", "")
         return int(text) if text.isdigit() and int(text) else ACCEPTED_BYTES
@@ -64,7 +65,8 @@ class CentralDoor(Asking):
                 excerpt=error.excerpt,
             ) from error
         if status != ACCEPTED:
-            raise KoboUnexpected("this is no receipt", method="POST", url=self.url + self._path, status=status)
+            url = self.url + self._path
+            raise KoboUnexpected("this is no receipt", method="POST", url=url, status=status, hint=CHECK_ADDRESS)
         return status
 
     def offers(self, asset_uid: str) -> bool:

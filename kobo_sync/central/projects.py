@@ -11,7 +11,7 @@ from typing import Any
 
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.wire import protocol
-from kobo_sync.errors import FormError, KoboError, KoboRejected, KoboUnexpected
+from kobo_sync.errors import FormError, KoboError, KoboRefused, KoboRejected, KoboUnexpected
 from kobo_sync.form_server import OWN_LIST, TRASHED, Examined, Release
 from kobo_sync.forms.xform_workbook import workbook_of
 from kobo_sync.lazy import cached_property
@@ -97,12 +97,7 @@ class Projects(Asking):
 
     def assets(self) -> list[Asset]:
         """Every form of the project [b18]; without our mark, which only a form by itself tells."""
-        try:
-            answer = self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED)
-        except KoboRejected as error:
-            if error.status == 404:
-                error.hint = "the server has no such project: check server.project in config/mission.toml"
-            raise
+        answer = self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED)
         forms = protocol.parse_list(answer.body)
         return [protocol.parse_form(form, self.rights) for form in forms]
 
@@ -127,8 +122,10 @@ class Projects(Asking):
             described: dict[str, Any] = parse_object(self.get(self._form(form_id), headers=protocol.EXTENDED).body)
             return described
         except KoboRejected as error:
-            if error.status == 404 and self._is_in_trash(form_id):
-                error.hint, error.code = IN_TRASH, TRASHED
+            if error.status == 404:
+                error.hint = self._whereabouts(form_id) or error.hint
+                if error.hint == IN_TRASH:
+                    error.code = TRASHED
             raise
 
     def _last_mark(self, form_id: str) -> dict[str, str]:
@@ -138,11 +135,15 @@ class Projects(Asking):
             marks = (protocol.parse_mark(version.get("publishNotes")) for version in versions)  # newest first [b12]
             return next((mark for mark in marks if mark), {})
 
-    def _is_in_trash(self, form_id: str) -> bool:
-        with suppress(KoboError):
+    def _whereabouts(self, form_id: str) -> str:
+        """Why the server has no such form: it lies in the trash, or there is no such project; empty where nothing tells."""
+        try:
             forms = protocol.parse_list(self.get(f"{protocol.project_path(self.project, 'forms')}?deleted=true").body)
-            return any(isinstance(form, dict) and form.get("xmlFormId") == form_id for form in forms)
-        return False
+        except KoboRejected as error:
+            return error.hint
+        except KoboError:
+            return ""
+        return IN_TRASH if any(isinstance(form, dict) and form.get("xmlFormId") == form_id for form in forms) else ""
 
     def workbook(self, asset_uid: str) -> bytes:
         """The published form as an XLSForm: as it was uploaded, where it was one, else written out of its XForm."""
@@ -151,6 +152,23 @@ class Projects(Asking):
             return self.get(f"{self._form(asset_uid)}.xlsx", headers={"Accept": "*/*"}).body
         xform = self.get(f"{self._form(asset_uid)}.xml", headers={"Accept": "*/*"}).body
         return workbook_of(xform, asset_uid)
+
+    def unpublished(self, asset: Asset) -> bytes | None:
+        """The XForm of the draft; None where there is none, or it and its files are as published, or this account may not see it."""
+        try:
+            form_id = asset.asset_uid
+            draft = self.get(f"{self._form(form_id, 'draft')}.xml", headers={"Accept": "*/*"}).body
+            # Of a form that was never published the address without /draft gives the draft as well.
+            if not asset.is_deployed or draft != self.get(f"{self._form(form_id)}.xml", headers={"Accept": "*/*"}).body:
+                return draft
+            published = protocol.parse_media(self.get(self._form(form_id, "attachments")).body)
+            return draft if self._draft_media(form_id) != published else None
+        except KoboRefused:  # that it may not publish either is told there
+            return None
+        except KoboRejected as error:
+            if error.status != 404:
+                raise
+            return None
 
     def manifest(self, asset_uid: str) -> dict[str, str] | None:
         """File name → md5 of the media that phones get now; None when the form is not offered."""

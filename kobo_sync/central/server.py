@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -49,6 +50,7 @@ class CentralServer(EntityLists):
             self._form_id, self._by_number = asset_uid, dict[int, Listed]()
             self._changes: tuple[datetime, list[Listed]] | None = None
             self._fields = dict[str, Fields]()
+            self._doubled = set[int]()
         return self._by_number
 
     # ── listings ──
@@ -74,6 +76,7 @@ class CentralServer(EntityLists):
                 hint="run it again; if it lasts, ask whoever runs the server",
             )
         shown.update({row.number: row for row in rows})
+        self._doubled |= {number for number, n in Counter(row.number for row in rows).items() if n > 1}
         return sorted(rows, key=lambda row: row.number)
 
     def _read_listing(self, asset_uid: str, path: str) -> tuple[list[Listed], int | None]:
@@ -177,6 +180,11 @@ class CentralServer(EntityLists):
             raise KoboUnexpected("the answer has no count", hint="check that server.url is an ODK Central server")
         return page.count
 
+    def n_not_sent(self, asset_uid: str) -> int:
+        """How many files the live rows that were listed in this run name and phones have not sent."""
+        rows = self._shown(asset_uid).values()
+        return sum(max(row.n_expected - row.n_present, 0) for row in rows if not row.deleted_at)
+
     # ── whole rows ──
 
     def rows(self, asset_uid: str, numbers: Sequence[int]) -> Iterator[Page]:
@@ -236,7 +244,7 @@ class CentralServer(EntityLists):
             if error.status != 500 or error.code:
                 raise
             self.me()  # a server that gives nothing at all is not this row's fault
-            return unreadable(listed)
+            return unreadable(listed, "doubled" if listed.number in self._doubled else "failing")
         except KoboUnexpected:
             return unreadable(listed)
 

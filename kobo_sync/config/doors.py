@@ -32,7 +32,8 @@ def _reachable(origin: str) -> str:
     return origin
 
 
-Origin = Annotated[str, Field(pattern=r"^https?://[^/@\s\\?#]+$"), AfterValidator(_reachable)]
+ORIGIN = r"^https?://[^/@\s\\?#]+$"
+Origin = Annotated[str, Field(pattern=ORIGIN), AfterValidator(_reachable)]
 
 
 def _origin_of(url: Any) -> Any:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from kobo_sync.config.checks_and_keeping import Settings
 
 JOB_NAMES = ("run", "relay", "pull", "reconcile", "check", "build", "deliver", "digest", "purge", "backup")
+PAGES_ADDRESS = r"^(https?://[^/?#\s]+(/[A-Za-z0-9_-]+)*)?$"
 ADDRESS = r"^[^@\s,;<>]+@[^@\s,;<>]+$"
 Address = Annotated[str, Field(pattern=ADDRESS, max_length=254)]
 
@@ -63,7 +64,7 @@ class Service(Settings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[A-Za-z0-9_-]+)*)?$")] = ""
+    public_url: Annotated[str, Field(pattern=PAGES_ADDRESS)] = ""
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     idle_minutes: float = Field(default=30, gt=0)
     session_hours: float = Field(default=12, gt=0)

@@ -130,6 +130,14 @@ class Projects(Asking):
 
     # ── publication ──
 
+    def n_not_sent(self, asset_uid: str) -> int:
+        """0: KoboToolbox lists the files that came, not those that are due."""
+        return 0
+
+    def unpublished(self, asset: Asset) -> bytes | None:
+        """None: content that was saved and not deployed is the project's newest version, by which it is told."""
+        return None
+
     def publish(self, asset: Asset | None, release: Release, begun: Callable[[str], None]) -> str:
         """Bring a form and its media to phones; returns the asset uid.
 

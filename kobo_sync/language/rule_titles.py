@@ -70,6 +70,7 @@ RULE_TITLES: Mapping[str, str] = {
     "DEPLOY011": later("Persons lost from the list"),
     "DEPLOY012": later("Submissions of another project here"),
     "DEPLOY013": later("Form not deployed"),
+    "DEPLOY014": later("Unpublished draft on the server"),
     "DIFF001": later("Answers that would lose their question"),
     "DIFF002": later("Pull due before deploying"),
     "DIFF003": later("Form not compared"),

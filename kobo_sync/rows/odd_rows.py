@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Literal
 
 import msgspec
 
 from kobo_sync.rows.bodies import unexpected
 
+SET_ASIDE_CAUSE = "_set_aside"  # the key of what stands for a row that its server cannot give: why it cannot
+SetAsideCause = Literal["", "failing", "doubled"]
 MOST_ID = 2**63 - 1  # what a database's integer holds
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],]', re.DOTALL)
 _COUNT = re.compile(rb'"count"\s*:\s*(\d{1,18})\b')

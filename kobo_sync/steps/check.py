@@ -16,10 +16,15 @@ from kobo_sync.mission.findings import findings_by_zone, with_states
 from kobo_sync.mission.freshness import forms_behind, note_checked
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.elsewhere import rows_from_elsewhere
 from kobo_sync.steps.form_faults import one_at_a_time
 from kobo_sync.steps.projects import find_assets
 
 NOT_WRITTEN = "CHECK003"
+OTHER_SERVER = (
+    "write the earlier address or project back into config/mission.toml; if the same submissions have a new address, run `kobo-sync pull`"
+    " first"
+)
 BATCH = 100  # rows whose status is changed at once: a killed run leaves no more in doubt
 
 
@@ -111,9 +116,14 @@ def _write_back(
     concerned = [form_id for form_id in facts.forms if due.get(form_id) or placed[form_id]]
     lines: list[str] = []
     counts.update({"held": 0, "released": 0, "left": 0})
-    if concerned:
+    if concerned and (origin := rows_from_elsewhere(mission, concerned)):
+        # Asked there, rows of the first project look deleted: their holds would be forgotten, and stay for ever.
+        faults.append(_not_written("server", f"nothing was put on hold or released: {origin}", OTHER_SERVER))
+    elif concerned:
         me = client.me()
-        for form_id, asset_uid in find_assets(mission, client, concerned, findings=faults).items():
+        uids = find_assets(mission, client, concerned, findings=faults)
+        faults += _not_seen([form_id for form_id in concerned if form_id not in uids], faults)
+        for form_id, asset_uid in uids.items():
             with one_at_a_time(form_id, NOT_WRITTEN, faults, client):
                 server_keys = mission.store.server_keys(form_id, [hold.root_uuid for hold in due.get(form_id, ())])
                 wishes = [replace(hold, server_key=server_keys[hold.root_uuid]) for hold in due.get(form_id, ())]
@@ -128,6 +138,18 @@ def _write_back(
         *lines,
         f"{counts['held']} {verb} on hold, {counts['released']} released, {counts['left']} left as somebody decided",
     ]
+
+
+def _not_seen(form_ids: Sequence[str], told: Sequence[Finding]) -> list[Finding]:
+    """Of each form that the account does not see, and of which nothing is *told* yet, that it waits."""
+    message = "what is to be put on hold or released waits: the account does not see the form on the server"
+    hint = "look at the server's address and project in config/mission.toml, and at the account's rights"
+    already = {finding.form_id for finding in told}
+    return [_not_written(form_id, message, hint, form_id) for form_id in form_ids if form_id not in already]
+
+
+def _not_written(where: str, message: str, hint: str, form_id: str = "") -> Finding:
+    return Finding(NOT_WRITTEN, "error", where, message, hint, form_id=form_id)
 
 
 def _said(plan: HoldPlan) -> Iterator[str]:

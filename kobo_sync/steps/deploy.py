@@ -16,6 +16,7 @@ from kobo_sync.model import Asset, Finding, Report
 from kobo_sync.steps.deploy_plan import (
     CHANGED,
     DOUBLED,
+    DRAFTED,
     GONE,
     HARMFUL,
     REFUSALS,
@@ -125,6 +126,7 @@ def _planned(
             spared = _spare_roster(mission, client, projects, local[form_id], there, despite, findings)
             action = plan_deploy(spared, there, owner, despite=despite, media_only=media_only)
             action = _not_doubled(action, projects, despite)
+            action = _not_over_draft(client, spared, there, action, despite)
             if HARMFUL not in despite:
                 action = _spared(mission, action, there.asset, findings)
             local[form_id], remote[form_id], actions[form_id] = spared, there, action
@@ -220,6 +222,23 @@ def _not_doubled(action: DeployAction, projects: Projects, despite: Collection[s
         f"{projects.foreign[0].asset_uid}: the one of this form is there too, most likely, and a second would be made"
     )
     return replace(action, act="refuse", reason=reason, rule=DOUBLED)
+
+
+def _not_over_draft(
+    client: FormServer, local: LocalForm, remote: RemoteForm, action: DeployAction, despite: Collection[str]
+) -> DeployAction:
+    """The action, or a refusal to replace the draft that somebody has there and did not publish.
+
+    What a deployment of ours left when it was cut short is no draft of theirs: remembered here, or the very form that lies here.
+    """
+    asset = remote.asset
+    if asset is None or remote.unfinished or DRAFTED in despite or action.act not in ("replace", "media", "publish"):
+        return action
+    draft = client.unpublished(asset)
+    if draft is None or (action.act == "replace" and draft == _compiled(local)):
+        return action
+    reason = "somebody has a draft of it on the server that is not published: it would be replaced"
+    return replace(action, act="refuse", reason=reason, rule=DRAFTED)
 
 
 def _spared(mission: Mission, action: DeployAction, asset: Asset | None, harm: list[Finding]) -> DeployAction:

@@ -15,6 +15,7 @@ from kobo_sync.steps.roster_guard import SHRINKS
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
 CHANGED, ARCHIVED, HARMFUL, GONE, OTHERS, DOUBLED = (f"DEPLOY{n:03}" for n in (1, 5, 6, 7, 8, 9))
+DRAFTED = "DEPLOY014"
 REFUSALS = {  # rule → what to see to before it is overridden
     CHANGED: "look at it on the server: what was changed there is replaced",
     ARCHIVED: "ask whoever archived or closed it: phones get it again",
@@ -22,6 +23,7 @@ REFUSALS = {  # rule → what to see to before it is overridden
     GONE: "make sure that it was deleted: it is made again, empty",
     OTHERS: "ask whose workspace that is; on another machine of this mission copy its config/ (mission.id)",
     DOUBLED: "deploy with the account that owns the projects",
+    DRAFTED: "ask whose draft it is; publish it there or delete it, or put what it changes in forms/",
     SHRINKS: "look whether their registrations were deleted on purpose",
     ELSEWHERE: "write the earlier address or project back, or make a workspace of its own for this one (`kobo-sync init`); the same "
     "submissions at a new address are recognised by `kobo-sync pull`; if both are to lie here together",

@@ -23,6 +23,7 @@ from kobo_sync.steps.pulling.form_pull import (
     plan_of,
     read_new,
 )
+from kobo_sync.steps.pulling.oddities import ABSENT, misshapen, oddities
 from kobo_sync.steps.pulling.one_form import one_form
 from kobo_sync.steps.pulling.plan import doubt
 from kobo_sync.steps.relay import relay_by_itself
@@ -45,7 +46,6 @@ from kobo_sync.store.submissions import Cursor, Tally
 from kobo_sync.workspace.attachment_files import away, is_away
 
 SHOWN_FILES = 5  # of those that could not be had; the others are counted
-_ABSENT = ("PULL002", "PULL009")  # rows that are no longer listed, and stay
 SHOWN = ("new", "edited", "validated", "restored", "deleted")
 
 
@@ -118,7 +118,7 @@ def rebuild(mission: Mission, *, form_ids: Sequence[str] = ()) -> Report:
             n = mirror.rebuild()
             counts["rebuilt"] += n
             lines.append(f"{form_id}: tables derived again from {n} submissions")
-            findings += _misshapen(mirror)
+            findings += misshapen(mirror)
     return mission.report("pull", started_at, counts, findings, lines)
 
 
@@ -165,7 +165,7 @@ def _pull_form(work: Work) -> str:
     if comparison and absent:
         bury(work, absent, comparison.absent)
     server_n, n_live = _finish(work, cursor, comparison)
-    work.findings += _oddities(work, comparison, server_n, n_live)
+    work.findings += oddities(work, comparison, server_n, n_live)
     return _told(work, server_n, n_live)
 
 
@@ -175,7 +175,16 @@ def _told(work: Work, server_n: int, n_live: int) -> str:
     mirror.told()
     shown_counts = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
     shown_counts += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
+    n_not_sent = work.client.n_not_sent(work.asset_uid)
+    mirror.tally.counts["files_not_sent"] += n_not_sent
+    if n_not_sent:
+        shown_counts.append(f"{n_not_sent} files that phones have not sent")
     sign = "=" if server_n == n_live else "≠"
+    set_aside = mirror.rows_set_aside()
+    mirror.tally.counts["quarantined"] = len(set_aside)
+    n_stale = sum(row.is_held for row in set_aside)
+    if n_stale:
+        shown_counts = [f"{n_stale} as of an earlier reading", *shown_counts]
     work.mission.progress(work.form_id, n_live, n_live)
     return f"{work.form_id}: server {server_n} {sign} local {n_live} · {' · '.join(shown_counts)}"
 
@@ -282,90 +291,10 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
             "last_id": comparison.last_id,
             "modified": comparison.modified,
         }
-        if not any(finding.rule in _ABSENT for finding in work.findings):
+        if not any(finding.rule in ABSENT for finding in work.findings):
             asset = work.client.asset(work.asset_uid)[0]
             values |= {"owner": asset.owner, "rights": json.dumps(sorted(asset.permissions))}
         else:
             values |= {"asset_uid": cursor.asset_uid, "server": cursor.server}
     mirror.note({**values, "server_n": server_n})
     return server_n, n_live
-
-
-def _oddities(work: Work, comparison: Comparison | None, server_n: int, n_live: int) -> list[Finding]:
-    mirror, form_id = work.mirror, work.form_id
-    findings = _misshapen(mirror)
-    n_set_aside = mirror.n_set_aside()
-    if server_n != n_live + mirror.n_set_aside(held_too=False):
-        findings.append(
-            Finding(
-                "PULL004",
-                "error",
-                form_id,
-                f"the server holds {server_n} submissions, the mirror {n_live}",
-                "see to PULL002 or PULL009 beside this, which says why"
-                if any(finding.rule in _ABSENT for finding in work.findings)
-                else "run `kobo-sync pull` again; rows may have arrived meanwhile",
-                form_id=form_id,
-            )
-        )
-    if n_set_aside:
-        findings.append(
-            Finding(
-                "PULL007",
-                "error",
-                form_id,
-                f"{n_set_aside} rows could not be understood and were set aside",
-                "they are kept in the table quarantine with the reason; the next pull reads them again",
-                form_id=form_id,
-            )
-        )
-    if comparison and comparison.n_rows != comparison.n_distinct:
-        findings.append(
-            Finding(
-                "PULL008",
-                "warning",
-                form_id,
-                f"{comparison.n_rows - comparison.n_distinct} rows are listed twice on the server",
-                "a failed request left them; the newest of each is used"
-                if work.client.features.counts_doubles
-                else "two edits at once left them broken there: edit them once more on the server, and they can be read again",
-                form_id=form_id,
-            )
-        )
-    return sorted(findings, key=lambda finding: finding.rule)
-
-
-def _misshapen(mirror: Mirror) -> list[Finding]:
-    """What the flat tables could not hold as it came."""
-    form_id, tally = mirror.form.form_id, mirror.tally
-    rules = (
-        (
-            "PULL005",
-            "answers to questions that forms/ does not have",
-            tally.unknown,
-            "they are kept in the raw data; put the form's right version in forms/ to get their columns",
-        ),
-        (
-            "PULL006",
-            "answers that are no number where one is due",
-            tally.misfits,
-            "they are kept in the raw data and empty in the tables; correct them on the server",
-        ),
-        (
-            "PULL010",
-            "columns whose type changed from one form version to the next",
-            tally.conflicts,
-            "the tables keep the wider type, so that no answer is lost; give such a question a new name",
-        ),
-        (
-            "PULL014",
-            "answers with characters that PostgreSQL cannot keep",
-            tally.altered,
-            "the tables show � in their place, the raw data keep the answer byte for byte; correct it on the server",
-        ),
-    )
-    return [
-        Finding(rule, "warning", form_id, f"{what}: {', '.join(sorted(names))}", hint, form_id=form_id)
-        for rule, what, names, hint in rules
-        if names
-    ]

@@ -22,6 +22,7 @@ from kobo_sync.store.database import Store, is_about_the_file
 from kobo_sync.store.derive_worker import WORTH
 from kobo_sync.store.flat_tables import Flat
 from kobo_sync.store.reconcile import Comparison, reconcile
+from kobo_sync.store.set_aside import SetAsideRow, rows_set_aside
 from kobo_sync.store.submissions import NO_CURSOR, Cursor, Row, SubmissionTable, Tally
 from kobo_sync.store.tables.flatten import Placed
 from kobo_sync.store.untold import Untold
@@ -305,6 +306,11 @@ class Mirror:
         """How many rows could not be understood and are kept apart; see `SubmissionTable.n_set_aside`."""
         with self.store.read() as connection:
             return self._ledger.n_set_aside(connection, held_too=held_too)
+
+    def rows_set_aside(self) -> list[SetAsideRow]:
+        """The rows that could not be understood and are kept apart, in the order of their ids."""
+        with self.store.read() as connection:
+            return rows_set_aside(connection, self.form.form_id)
 
     def keys_of(self, root_uuids: Iterable[str]) -> dict[str, str]:
         """root_uuid → what the server calls it, of those among *root_uuids* that are held and live."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -26,6 +27,7 @@ _ABOVE = """INSERT INTO unlisted (root_uuid, submission_id) SELECT root_uuid, su
 _ABSENT = """SELECT u.root_uuid, s.server_key FROM unlisted u JOIN submissions s
  ON s.form_id = :form_id AND s.root_uuid = u.root_uuid AND s.submission_id = u.submission_id AND s.gone_at IS NULL
  WHERE NOT EXISTS (SELECT 1 FROM unmatched other WHERE other.root_uuid = u.root_uuid)"""
+_DOUBLED = f"SELECT t.root_uuid FROM unmatched t WHERE EXISTS ({_DOUBLE}) ORDER BY t.submission_id"
 _OTHERS = f"SELECT count(DISTINCT t.root_uuid) FROM unmatched t WHERE NOT EXISTS ({_SAME_ROOT} AND {_LISTED})"
 _LIVE = """SELECT submission_id, root_uuid, signature, missed_at FROM submissions
  WHERE form_id = ? AND submission_id > ? AND submission_id <= ? AND gone_at IS NULL"""
@@ -40,7 +42,7 @@ class Comparison:
     *to_read* are ids to fetch (new or changed); *absent* maps the root_uuid of live rows that the scan
     lacks to what the server calls them; *n_rows* counts the scan's rows, *n_distinct* its submissions (doubles once);
     *last_id* is the highest id seen, -1 when nothing is listed; *modified* the newest modification date,
-    empty where rows have none.
+    empty where rows have none. *doubled* names some of the submissions that are listed twice, as the server calls them.
     """
 
     to_read: tuple[int, ...]
@@ -49,6 +51,7 @@ class Comparison:
     n_distinct: int
     last_id: int
     modified: str
+    doubled: tuple[str, ...] = ()
 
 
 class _Scan:
@@ -60,6 +63,7 @@ class _Scan:
         self.n_rows = self.n_matched = self.n_unmatched = 0
         self.last_id, self.modified = -1, ""
         self.to_read: list[int] = []
+        self.doubled: list[str] = []
         number, text = self._dialect.row_id, self._dialect.kinds["text"]
         self.forget()
         self._run(f"CREATE TEMP TABLE unmatched (submission_id {number} PRIMARY KEY, root_uuid {text})")
@@ -75,6 +79,9 @@ class _Scan:
         """Compare the next page; ids rise from page to page."""
         listed = {row.submission_id: row for row in page}  # of two with one id the last counts
         top = max(self.last_id, *listed)
+        if len(listed) < len(page):
+            numbers = Counter(row.submission_id for row in page)
+            self.doubled += [row.server_key for id_, row in listed.items() if numbers[id_] > 1]
         with self._store.read() as reading:
             stretch = self._dialect.rows(reading, _LIVE, (self._form_id, self.last_id, top))
         # After a server was put back two live rows may have one id, until the scan has told which is listed.
@@ -120,9 +127,13 @@ class _Scan:
             # Ids below zero stand in for some that cannot be asked for.
             new = [id_ for id_ in execute(sa.text(_NEW), mine).scalars() if id_ >= 0]
             n_others = int(execute(sa.text(_OTHERS), mine).scalar() or 0)
+            if self.n_rows > self.n_matched + n_others:
+                self.doubled += execute(sa.text(_DOUBLED), mine).scalars()
         self.forget()
         to_read = tuple(sorted([*self.to_read, *new]))
-        return Comparison(to_read, absent, self.n_rows, self.n_matched + n_others, self.last_id, self.modified)
+        return Comparison(
+            to_read, absent, self.n_rows, self.n_matched + n_others, self.last_id, self.modified, tuple(self.doubled)
+        )
 
     def forget(self) -> None:
         """Take the comparison's own tables away."""

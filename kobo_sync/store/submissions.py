@@ -298,7 +298,6 @@ class SubmissionTable:
         connection.execute(
             Q.insert().values(form_id=self.form_id, submission_id=submission_id, raw=raw, reason=reason, seen_at=now)
         )
-        self.tally.counts["quarantined"] += 1
 
     def let_in(self, connection: sa.Connection, submission_ids: Sequence[int]) -> None:
         """Forget that these rows were set aside."""

@@ -151,6 +151,7 @@ DESPITE = {  # what comes of overriding a refusal of `deploy`
     "DEPLOY009": later("A second project may be made beside the one that this account cannot change."),
     "DEPLOY011": later("People are taken off the list that phones show."),
     "DEPLOY012": later("The form goes to another project than the one that the submissions here came from."),
+    "DEPLOY014": later("The draft that somebody has on the server and did not publish is replaced."),
 }
 SEVERITIES = {"error": later("error"), "warning": later("to be checked"), "info": later("information")}
 SHARES = ("pull.max_gone_share", "notices.endangered_below")  # settings that are parts of a whole

@@ -17,7 +17,8 @@ from conftest import MISSION, PERSONNES, VISITES
 
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.server import CentralServer
-from kobo_sync.errors import FormError, KoboRejected, KoboUnreachable
+from kobo_sync.errors import FormError, KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.forms.compiler import compile_form
 from kobo_sync.forms.sheets import as_workbook
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
@@ -469,6 +470,22 @@ def test_a_cut_list_is_not_taken_for_the_whole(listed: CentralField) -> None:
     assert codes(there) == [*(f"N{n}" for n in range(6)), "N9"]
 
 
+def test_a_page_of_html_is_not_taken_for_an_empty_list(listed: CentralField) -> None:
+    there = listed
+    registered(there, "N1", "N2")
+    refresh_roster(there.reopen())
+    registered(there, "N3")
+    there.office.faults.append(Fault("entities.csv", "html", times=-1))
+    with pytest.raises(KoboUnexpected) as page:
+        refresh_roster(there.reopen())
+    assert "an HTML page came in place of the list" in page.value.message
+    assert "check server.url in config/mission.toml" in page.value.hint
+    there.office.faults.clear()
+    assert codes(there) == ["N1", "N2"], "nothing was sent"
+    refresh_roster(there.reopen())
+    assert codes(there) == ["N1", "N2", "N3"]
+
+
 def test_a_list_killed_between_its_requests_is_finished(listed: CentralField, monkeypatch: pytest.MonkeyPatch) -> None:
     there = listed
     registered(there, "N1", "N2", "N3")
@@ -498,3 +515,46 @@ def test_a_form_that_takes_persons_by_name_is_refused(tmp_path: Path) -> None:
             deploy(there.mission, validate=False)
         assert "value=code" in refusal.value.hint
         assert not there.office.projects[1].forms
+
+
+def drafted(there: CentralField, old: bytes, new: bytes) -> bytes:
+    """A draft of personnes as a colleague leaves it in the browser."""
+    xml = there.office.form("personnes").versions[-1].xml
+    assert old in xml
+    there.office.draft("personnes", xml.replace(old, new))
+    return xml.replace(old, new)
+
+
+def test_a_colleagues_draft_is_not_replaced_without_a_word(there: CentralField) -> None:
+    acts(there)
+    draft = drafted(there, b"Nom", b"Nom complet")
+    assert acts(there) == ["skip", "skip"], "what lies here is published as it is: nothing would be replaced"
+    rewrite(there, "| Zone    ", "| La zone")
+    for dry_run in (True, False):
+        report = deploy(there.reopen(), validate=False, dry_run=dry_run)
+        assert rules(report) == ["DEPLOY014"] and report.counts["refuse"] == 1
+        assert "draft" in report.findings[0].message and "--despite DEPLOY014" in report.findings[0].hint
+        assert there.office.form("personnes").draft.xml == draft  # type: ignore[union-attr]
+    assert acts(there, despite=["DEPLOY014"]) == ["replace", "skip"]
+    assert there.office.form("personnes").draft is None and len(versions(there)) == 2
+
+
+def test_a_draft_that_changes_nothing_or_is_what_lies_here_stands_in_nobodys_way(there: CentralField) -> None:
+    acts(there)
+    drafted(there, b"Nom", b"Nom")
+    rewrite(there, "| Zone    ", "| La zone")
+    assert acts(there) == ["replace", "skip"]
+    before = there.workspace.root / "forms/personnes.md"
+    rewrite(there, "| La zone", "| Lazone ")
+    there.office.draft("personnes", compile_form(before.read_bytes(), "personnes.md", validate=False).xform.encode())
+    assert acts(there) == ["replace", "skip"]
+
+
+def test_a_list_of_participants_does_not_replace_a_colleagues_draft(there: CentralField) -> None:
+    registered(there, "N1")
+    acts(there)
+    registered(there, "N2")
+    xml = there.office.form("visites").versions[-1].xml
+    there.office.draft("visites", xml.replace(b"Visites", b"Visites du soir"))
+    report = refresh_roster(there.reopen())
+    assert "DEPLOY014" in rules(report) and there.office.form("visites").draft

@@ -151,7 +151,13 @@ def test_a_broken_row_is_told_the_others_go_on_and_an_edit_repairs_it(
     newest = there.person("N2")
     for quick in (True, False):
         report = there.pull(quick=quick)
-        assert set(rules(report)) <= {"PULL007", "PULL008"} and "PULL007" in rules(report), report.findings
+        assert rules(report) == ["PULL007", "PULL007", "PULL008", "PULL008"], report.findings
+        of_person, twice = (each for each in report.findings if each.form_id == "personnes")
+        assert of_person.message.endswith(f": {person.root_id}") and twice.message.endswith(f": {person.root_id}")
+        assert "edit each once more there" in of_person.hint and "edit them once more" in twice.hint
+        assert ("1 are here as of an earlier reading" in of_person.message) == is_held
+        assert ("1 as of an earlier reading" in report.lines[0]) == is_held
+        assert report.counts["quarantined"] == 2
         there.forward(hours=3)
     held = mirror_truth(there.mission, "personnes")
     wanted = {each.root_id.removeprefix("uuid:") for each in (oldest, newest, *([person] if is_held else []))}
@@ -193,7 +199,10 @@ def test_a_row_that_answers_500_for_ever_is_set_aside(there: CentralField) -> No
     fault = Fault(f"submissions/{bad.root_id.replace(':', '%3A')}.xml", "error", times=-1)
     there.office.faults.append(fault)
     for quick in (False, True):
-        assert rules(there.pull(quick=quick)) == ["PULL007"]
+        report = there.pull(quick=quick)
+        assert rules(report) == ["PULL007"] and report.counts["quarantined"] == 1
+        assert report.findings[0].message.endswith(f"set aside: {bad.root_id}")
+        assert "ask whoever runs it" in report.findings[0].hint
     assert list(mirror_truth(there.mission, "personnes")) == [good.root_id.removeprefix("uuid:")]
     there.office.faults.clear()
     assert there.pull(quick=True).counts["new"] == 1
@@ -226,3 +235,25 @@ def test_a_row_with_a_future_date_and_rows_of_one_moment(there: CentralField) ->
     there.office.submit("personnes", xml, at=moment)
     assert there.pull(quick=True).counts["new"] == 1
     assert_same(there)
+
+
+def test_of_many_rows_set_aside_five_are_named_and_the_others_counted(there: CentralField) -> None:
+    bad = [there.person(f"N{n}") for n in range(7)]
+    there.office.faults.append(Fault(r"submissions/.*\.xml", "html", times=-1))
+    report = there.pull()
+    assert rules(report) == ["PULL007"] and report.counts["quarantined"] == 7
+    message = report.findings[0].message
+    assert sum(row.root_id in message for row in bad) == 5 and message.endswith(" and 2 more")
+    assert "the next pull reads them again" in report.findings[0].hint, "a page of HTML is no fault of the row"
+
+
+def test_a_file_that_the_phone_never_sent_is_counted(there: CentralField) -> None:
+    row = there.visit(photo="l.png")
+    there.visit({"p.png": PHOTO}, photo="p.png")
+    for _ in range(2):
+        report = there.pull()
+        assert report.counts["files_not_sent"] == 1 and report.counts["files_missing"] == 0
+        assert "1 files that phones have not sent" in report.lines[1]
+    there.office.put_file(row, "l.png", PHOTO)
+    report = there.pull()
+    assert report.counts["files_not_sent"] == 0 and "phones have not sent" not in report.lines[1]

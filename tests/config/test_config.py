@@ -43,6 +43,24 @@ def test_the_repository_mission_reads_as_written() -> None:
             "no server's address",
         ),
         ('kf = "http://127.0.0.1:1"', 'kf = "https://[kobo"', "config/mission.toml, server.kf", "no server's address"),
+        (
+            'kf = "http://127.0.0.1:1"',
+            'kf = "kobo.example.org"',
+            "config/mission.toml, server.kf",
+            "no server's address",
+        ),
+        (
+            "[codes]",
+            '[report]\nterms_of_reference = "../cadre.txt"\n[codes]',
+            "config/mission.toml, report.terms_of_reference",
+            "cannot name a file",
+        ),
+        (
+            "[codes]",
+            '[service]\npublic_url = "pages.example.org"\n[codes]',
+            "config/mission.toml, service.public_url",
+            "no address of pages",
+        ),
         ("[server]", "[server", "config/mission.toml", "not valid TOML"),
         ("[codes]", "[quotas.zones.ouest]\na = 1\n[codes]", "config/mission.toml, quotas.zones.ouest", "no such zone"),
         (
@@ -61,6 +79,20 @@ def test_a_wrong_key_or_value_is_named(old: str, new: str, place: str, said: str
         parse_config(MISSION.replace(old, new, 1), LISTS, {})
     assert failure.value.message.startswith(place) and said in failure.value.message
     assert failure.value.hint and failure.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    "address", ["central.example.org", "127.0.0.1:8383", "ftp://central.example.org", "https://", "https://c:0"]
+)
+def test_a_central_address_that_is_none_is_told_once_with_its_key_and_cure(address: str) -> None:
+    kobo = 'kf = "http://127.0.0.1:1"\nkc = "http://127.0.0.1:1"\n'
+    assert kobo in MISSION
+    text = MISSION.replace(kobo, f'kind = "odk-central"\nurl = "{address}"\nproject = 1\n')
+    with pytest.raises(ConfigError) as failure:
+        parse_config(text, LISTS, {})
+    assert failure.value.key == "server.url" and "no server's address" in failure.value.message
+    assert "https://" in str(failure.value) or "write a host" in str(failure.value)
+    assert not failure.value.others, "kf and kc were not written by anybody"
 
 
 @pytest.mark.parametrize(

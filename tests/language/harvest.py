@@ -147,6 +147,10 @@ def _passed_on(tree: ast.Module) -> Iterator[str]:
             ):
                 for value in values(each):
                     yield from _texts(value)
+    for node in ast.walk(tree):  # the cure that is put to an error on its way
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "attr", "") == "hint":
+            for value in values(node.value):
+                yield from _texts(value)
 
 
 def _name(node: ast.Call) -> str:

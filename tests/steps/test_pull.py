@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import sqlalchemy as sa
@@ -166,6 +167,7 @@ def test_a_row_that_cannot_be_understood_is_set_aside_and_the_rest_goes_on(field
     report = pull(field_team.mission)
     assert report.counts["new"] == 2 and report.counts["quarantined"] == 1
     assert {finding.rule for finding in report.findings} == {"PULL007"} and "hier" not in str(report.findings)
+    assert re.search(r"set aside: (uuid:)?[0-9a-f-]{36}$", report.findings[0].message), report.findings
     with field_team.mission.store.begin() as connection:
         kept = connection.exec_driver_sql("SELECT submission_id, reason FROM quarantine").one()
     assert tuple(kept) == (2, "a row of personnes has no known shape (ValueError)")

@@ -20,6 +20,7 @@ from kobo_sync.errors import KoboUnexpected
 from kobo_sync.rows.bodies import parse_object
 from kobo_sync.rows.instance import Malformed, answers, leaves, read_instance
 from kobo_sync.rows.listing import LightRow
+from kobo_sync.rows.odd_rows import SET_ASIDE_CAUSE, SetAsideCause
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 BITS = 23  # of a row's number that tell apart those of one millisecond
@@ -165,9 +166,9 @@ def row_of(listed: Listed, xml: bytes, fields: Fields, files_path: str, present:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def unreadable(listed: Listed) -> bytes:
-    """What stands for a row that the server itself cannot give: it can only be set aside, and is asked for again."""
-    row = {"_id": listed.number, "_uuid": listed.uuid, "_server_key": listed.server_key}
+def unreadable(listed: Listed, cause: SetAsideCause = "") -> bytes:
+    """What stands for a row that cannot be read: it can only be set aside, and is asked for again."""
+    row = {"_id": listed.number, "_uuid": listed.uuid, "_server_key": listed.server_key, SET_ASIDE_CAUSE: cause}
     return json.dumps({**row, "_submission_time": "the server cannot give this row"}).encode()
 
 
