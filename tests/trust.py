@@ -109,7 +109,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
         ),
     ),
     "Doors": (
-        Row("every route of the pages × role × method; forged forms", ("tests/web/test_doors.py",)),
+        Row("every route of the pages × role × method; forged forms", ("tests/web/test_doors_of_pages.py",)),
         Row("every route of the station × who and from where × method", ("tests/station/test_station_doors_table.py",)),
         Row(
             "every page and verb by role",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -198,3 +199,9 @@ def test_no_lazy_value_of_one_mission_waits_for_another_s() -> None:
         if path.name != "lazy.py" and re.search(r"functools import .*cached_property", path.read_text("utf-8"))
     ]
     assert not users
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """A run of all tests cannot collect the second: nobody who runs a folder alone would see it."""
+    names = Counter(path.name for path in Path(__file__).parents[1].rglob("test_*.py"))
+    assert [name for name, n in names.items() if n > 1] == []

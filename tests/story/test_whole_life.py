@@ -28,7 +28,7 @@ from notices.test_notices import Inbox, certificate, inbox  # noqa: F401  # fixt
 from PIL import Image
 from steps.test_purge_unmasks_nobody import unpacked
 from test_nobody_is_named import nominative
-from web.test_doors import DOORS, _address, _rows
+from web.test_doors_of_pages import DOORS, _address, _rows
 from web_office import SENTENCE, Office
 
 from kobo_sync.config.file_names import NOMINATIVE
