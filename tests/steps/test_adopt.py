@@ -25,7 +25,7 @@ from kobo_sync.steps.build import build
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.diff import diff
 from kobo_sync.steps.export import export
-from kobo_sync.steps.init import NewMission, init
+from kobo_sync.steps.init import NewMission, Template, init
 from kobo_sync.steps.pull import pull
 from kobo_sync.workspace.folders import find
 
@@ -72,8 +72,8 @@ def fresh(field_team: Field, tmp_path: Path) -> Mission:
     return new_workspace(tmp_path / "fresh", field_team.url)
 
 
-def new_workspace(root: Path, url: str) -> Mission:
-    init(root)
+def new_workspace(root: Path, url: str, template: Template = "training") -> Mission:
+    init(root, NewMission(template=template))
     settings = root / "config" / "mission.toml"
     text = settings.read_text("utf-8")
     for server in ("https://kf.kobotoolbox.org", "https://kc.kobotoolbox.org"):
@@ -296,20 +296,10 @@ ATTENDANCE = """
 """
 
 
-def empty_workspace(root: Path, url: str) -> Mission:
-    init(root, NewMission(template="empty"))
-    settings = root / "config" / "mission.toml"
-    text = settings.read_text("utf-8")
-    for server in ("https://kf.kobotoolbox.org", "https://kc.kobotoolbox.org"):
-        text = text.replace(server, url)
-    settings.write_text(text, "utf-8")
-    return reopened(root)
-
-
 def test_codes_are_guessed_from_labels_and_written_where_no_form_means_others(
     field_team: Field, tmp_path: Path
 ) -> None:
-    mission = empty_workspace(tmp_path / "m", field_team.url)
+    mission = new_workspace(tmp_path / "m", field_team.url, "empty")
     text = ATTENDANCE.format(there="presence", label="Présence", woman="Femme", woman_ar="امرأة")
     uid = made_elsewhere(field_team, text, "presence_b")
     report = adopt(mission, [uid])
@@ -329,7 +319,7 @@ def test_codes_are_guessed_from_labels_and_written_where_no_form_means_others(
 def test_a_consent_is_no_presence_and_codes_that_are_unclear_stand_as_comments(
     field_team: Field, tmp_path: Path
 ) -> None:
-    mission = empty_workspace(tmp_path / "m", field_team.url)
+    mission = new_workspace(tmp_path / "m", field_team.url, "empty")
     text = ATTENDANCE.format(there="etat", label="État", woman="Autre", woman_ar="غير ذلك")
     uid = made_elsewhere(field_team, text.replace("| Oui                  | نعم ", "| Oui, sans réserve | نعم بلا تحفظ ").replace("الحضور", "الحالة"), "presence_b")  # fmt: skip
     adopt(mission, [uid])
