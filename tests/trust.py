@@ -1,7 +1,7 @@
 """`make trust`: what the product promises of faults, strangers, doors, leaks and rights, shown by real processes; one row a promise.
 
-Usage: ``python tests/trust.py [--only WORD …] [--kills 240] [--cases 320] [--seeds 3] [--list]``. Each row runs its tests and prints how many cases passed;
-the program ends with 1 when one falls short, and 0 only when every row was run and held. *--kills* are random kills of the command in all,
+Usage: ``python tests/trust.py [--only WORD …] [--kills 360] [--cases 320] [--seeds 3] [--list]``. Each row runs its tests and prints how many cases passed;
+the program ends with 1 when one falls short, and 0 only when every row was run and held. *--kills* are random kills of the command in all, one in four by SIGTERM,
 *--cases* spoilt inputs for each of some thirty readers.
 """
 
@@ -186,7 +186,7 @@ def main() -> None:
     """Run the rows, print the tables."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--only", nargs="*", default=[], help="rows whose promise or table has one of these words")
-    asked.add_argument("--kills", type=int, default=240)
+    asked.add_argument("--kills", type=int, default=360)
     asked.add_argument("--cases", type=int, default=320)
     asked.add_argument("--seeds", type=int, default=3, help="lives of each mission in which leaks are looked for")
     asked.add_argument("--list", action="store_true", help="name the rows, and run nothing")

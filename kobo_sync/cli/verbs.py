@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -24,6 +22,7 @@ from kobo_sync.cli import (
     station,
     worker,
 )
+from kobo_sync.cli.signals import end_by_signals
 from kobo_sync.cli.verb import cli
 from kobo_sync.errors import KoboSyncError, Terminated, disk_error
 
@@ -50,7 +49,7 @@ CTRL_C, SIGTERM, SIGPIPE = 130, 143, 141  # as shells say it: 128 and the signal
 
 def main() -> None:
     """Run a verb: a failure becomes one message with its cure, and an exit code that is never 1."""
-    signal.signal(signal.SIGTERM, _terminate)
+    end_by_signals()
     try:
         code = cli(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -81,10 +80,6 @@ def main() -> None:
             "set KOBO_SYNC_DEBUG=1, run it again, and report what it prints",
         )
         sys.exit(70)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
 
 
 def _failed(error: KoboSyncError) -> NoReturn:

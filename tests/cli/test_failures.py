@@ -106,6 +106,38 @@ def test_a_verb_that_is_ended_says_so_and_leaves_no_run_at_work(
     desk.close()
 
 
+LOSES_A_SIGNAL = """
+import os, signal, sys, time
+from kobo_sync.cli import verbs
+
+class TakenDown:
+    def __del__(self):
+        os.kill(os.getpid(), {number})
+        for _ in range(10):
+            pass  # the exception is raised here, where Python ignores it
+
+def command(**_):
+    TakenDown()
+    signal.setitimer(signal.ITIMER_REAL, 60)  # a command that nobody ends is ended by SIGALRM
+    while True:
+        time.sleep(60)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+verbs.cli = command
+verbs.main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_falls_where_python_ignores_exceptions_is_heard_all_the_same(
+    number: signal.Signals, code: int
+) -> None:
+    command = [sys.executable, "-c", LOSES_A_SIGNAL.format(number=int(number))]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=ENVIRON)
+    assert ended.returncode == code, ended.stderr
+    assert "what was stored is safe" in ended.stderr and "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("words", [("person", "NOR-01", "--erase"), ("user", "add", "lea", "--role", "reader")])
 def test_a_question_that_nobody_answers_is_no_ctrl_c(tmp_path: Path, words: tuple[str, ...]) -> None:
     """As from cron: the input has ended, and nothing was done."""

@@ -1,6 +1,6 @@
 """The command, killed at moments drawn by chance (SIGKILL, SIGTERM): what it does the next time ends as if nothing had been.
 
-TRUST_KILLS of them in all, over the verbs; `make trust` sets 240.
+TRUST_KILLS of them in all, over the verbs; `make trust` sets 360.
 """
 
 from __future__ import annotations
