@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import zipfile
+from pathlib import Path
 
 import pytest
 from docx import Document as read_docx
 
 from kobo_sync.documents.pdf import charts
+from kobo_sync.documents.pdf.zone_sheet import ZoneSheet, zone_sheet
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.wordml import runs
 from kobo_sync.language.speaking import Code, speaking
+
+TEXT_TWIPS = round(1440 * 17 / 2.54)  # an A4 page between its margins, 17 cm
 
 
 def paper(code: Code) -> dict[str, str]:
@@ -45,6 +50,32 @@ def test_pages_paragraphs_and_tables_begin_where_the_language_does(code: Code, m
         document = writer.new_document("T", provenance="", author="")
         writer.table(document, writer.Table(["A"], [["1"]], [4]))
         read_docx(io.BytesIO(writer.to_bytes(document, None)))
+
+
+def test_no_space_is_left_beside_an_arabic_table() -> None:
+    """A narrower one stands on the left of the page in LibreOffice, and on the right in Word."""
+    widths = {
+        code: [int(width) for width in re.findall(r'<w:gridCol w:w="(\d+)"/>', paper(code)["word/document.xml"])[:2]]
+        for code in ("fr", "ar")
+    }
+    assert widths["fr"] == [2268, 2268]  # 4 cm each
+    assert widths["ar"][0] == widths["ar"][1] and sum(widths["ar"]) == pytest.approx(TEXT_TWIPS, abs=2)
+
+
+@pytest.mark.parametrize("code", ["fr", "ar"])
+def test_a_latin_name_begins_where_the_lines_of_its_page_do(code: Code, tmp_path: Path) -> None:
+    table = [["groupe", "total"], ["Association Espoir", "5"], ["total", "5"]]
+    with speaking(code):
+        sheet = ZoneSheet(
+            **{"title": "Z", "subtitle": "", "names": [], "dated": "", "author": "", "figures": [], "needs": None},
+            **{"common": "", "learnt": None, "levels": [], "judged": None, "present": table, "actions": None},
+            **{"chosen": [], "note": "", "draft": False, "colour": "#1F4E79"},
+        )
+        (tmp_path / "sheet.pdf").write_bytes(zone_sheet(sheet))
+    words = ["pdftotext", "-bbox", str(tmp_path / "sheet.pdf"), "-"]
+    boxes = subprocess.run(words, capture_output=True, check=True, text=True).stdout
+    ((left,),) = [re.findall(r'xMin="([\d.]+)"', line) for line in boxes.splitlines() if ">Association<" in line]
+    assert (float(left) > 300) == (code == "ar")  # of a page of 595 points
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ _SOURCE = r"""
 #v(2pt)
 #block(breakable: false, {
   table(columns: (2fr,) + (d.totals.first().len() - 1) * (1fr,), stroke: .4pt + rule, inset: 3.2pt,
-    align: (x, _) => if x == 0 { start } else { end },
+    align: (x, _) => if x == 0 { lines-begin } else { lines-end },
     fill: (_, y) => if y == 0 { ink } else if y == d.totals.len() - 1 { soft },
     table.header(..d.totals.first().map(white-text)), ..d.totals.slice(1).flatten().map(show-text))
   v(3pt)

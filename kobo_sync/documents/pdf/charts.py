@@ -150,7 +150,7 @@ _HEAD = r"""
 
 // One row per label: the drawing is *wide*, rows are at least *high*.
 #let rows(high, drawings) = grid(columns: (names, 1fr), column-gutter: 5pt, rows: auto,
-  align: (end + horizon, start + horizon),
+  align: (lines-end + horizon, lines-begin + horizon),
   ..drawings.map(((label, drawing)) => (block(inset: (y: 2.4pt), label), box(width: wide, height: high, drawing))).flatten())
 // Lines at 0, 20, … behind *body*, their numbers below; *span* is the length of 100 %.
 #let scaled(span, body, lined: true) = context {
@@ -203,7 +203,7 @@ _BODIES = {
     at(after * 1% * span - 3.9pt, dy: mid - 3.9pt, disc)
     at(calc.max(before, after) * 1% * span + 8pt, box(height: high, align(horizon, text(fill: muted, change))))
   })
-  align(end)[#box(baseline: .5pt, ring) #h(4pt)#d.before #h(12pt) #box(baseline: .5pt, disc) #h(4pt)#d.after]
+  align(lines-end)[#box(baseline: .5pt, ring) #h(4pt)#d.before #h(12pt) #box(baseline: .5pt, disc) #h(4pt)#d.after]
   v(1pt)
   scaled(span, rows(high, d.rows.map(row => (show-text(row.at(0)), drawing(row.at(1), row.at(2), row.at(3))))))
 }
@@ -221,7 +221,7 @@ _BODIES = {
 #{
   let span = wide * 84%
   let outline = (paint: ink, thickness: .9pt, dash: "dashed")
-  align(end)[#swatch(strong) #h(3pt)#d.present #h(12pt) #swatch(none, stroke: outline) #h(3pt)#d.quota]
+  align(lines-end)[#swatch(strong) #h(3pt)#d.present #h(12pt) #swatch(none, stroke: outline) #h(3pt)#d.quota]
   v(1pt)
   rows(29pt, d.rows.map(((label, share, target, number)) => (show-text(label), block(width: wide + 1cm, height: 29pt, {
     at(0pt, dy: 7pt, rect(width: share * span, height: 15pt, fill: strong))

@@ -26,6 +26,9 @@ _HEAD = """
 #set text(font: data.fonts, fallback: true, lang: data.language, dir: if data.rtl { rtl } else { ltr })
 // A drawing without letters, seen from the side where lines begin.
 #let mirrored(drawing) = if data.rtl { scale(x: -100%, drawing) } else { drawing }
+// The side where the page's lines begin, and where they end; start and end are the text's own: a Latin name on an Arabic page.
+#let lines-begin = if data.rtl { right } else { left }
+#let lines-end = if data.rtl { left } else { right }
 """
 
 

@@ -133,12 +133,12 @@ def _halves(cards: Sequence[Card]) -> list[list[Card]]:
 _SOURCE = r"""
 #set page("a4", margin: (x: 15mm, top: 12mm, bottom: 15mm), footer: foot, background: mark)
 #set text(size: 9.5pt)
-#show heading.where(level: 2): it => block(above: 9pt, below: 5pt, text(11.5pt, fill: ink, weight: "bold", it.body))
+#show heading.where(level: 2): it => block(above: if data.rtl { 13pt } else { 9pt }, below: if data.rtl { 9pt } else { 5pt }, text(11.5pt, fill: ink, weight: "bold", it.body))
 #let warm = rgb(d.warm)
 #let is-dark(c) = luma(c).components().first() < 58%
 #let absent(key) = text(fill: muted, d.missing.at(key, default: "–"))
 
-#let opening = grid(columns: (1fr, auto), align: (start, end + horizon), column-gutter: 10pt,
+#let opening = grid(columns: (1fr, auto), align: (lines-begin, lines-end + horizon), column-gutter: 10pt,
   [#heading(level: 1, d.title) #text(9.5pt, fill: muted, d.subtitle)],
   d.names.map(name => text(13pt, fill: ink, show-text(name))).join(linebreak()))
 
@@ -147,7 +147,7 @@ _SOURCE = r"""
   fill: ink, show-text(pair.at(0))) \ #text(8pt, pair.at(1))])))
 
 #let needs = if d.needs == none {} else if d.needs.len() == 0 { absent("needs") } else {
-  grid(columns: (50%, 1fr, auto), row-gutter: 6.5pt, column-gutter: 6pt, align: (end + horizon, start + horizon, start + horizon),
+  grid(columns: (50%, 1fr, auto), row-gutter: 6.5pt, column-gutter: 6pt, align: (lines-end + horizon, lines-begin + horizon, lines-begin + horizon),
     ..d.needs.enumerate().map(((place, need)) => (
       { text(8.5pt, show-text(need.at(0))); if need.at(1).s != "" { linebreak(); text(8.5pt, fill: muted, show-text(need.at(1))) } },
       rect(width: calc.max(1, need.at(2) * 100) * 1%, height: 8pt, fill: if place < 3 { ink } else { dotted(rgb(d.pale)) }),
@@ -172,7 +172,7 @@ _SOURCE = r"""
 }
 
 #let judged = if d.judged == none {} else if d.judged.len() == 0 { absent("judged") } else {
-  grid(columns: (38%, 1fr), row-gutter: 3pt, column-gutter: 6pt, align: (end + horizon, start + horizon),
+  grid(columns: (38%, 1fr), row-gutter: 3pt, column-gutter: 6pt, align: (lines-end + horizon, lines-begin + horizon),
     ..d.judged.map(row => (text(8.5pt, show-text(row.at(0))),
       if row.at(1).len() == 0 { text(8pt, fill: muted, "–") } else {
         let shares = row.at(1).enumerate().filter(((k, share)) => share > 0)
@@ -189,7 +189,7 @@ _SOURCE = r"""
     box(width: 7pt, height: 7pt, stroke: .4pt + muted, fill: hatched(rgb(level.at(1)), level.at(2))), show-text(level.at(0))))).join(h(9pt))))
 }
 
-#let present = if d.present != none { table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { start } else { end },
+#let present = if d.present != none { table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { lines-begin } else { lines-end },
   stroke: .4pt + rule, inset: 3.6pt, fill: (_, y) => if y == 0 { ink } else if y == d.present.len() - 1 { soft },
   table.header(..d.present.first().map(white-text)),
   ..d.present.slice(1).enumerate().map(((y, row)) => row.map(cell => if y == d.present.len() - 2 { strong(show-text(cell)) } else { show-text(cell) })).flatten()) }
@@ -213,7 +213,7 @@ _SOURCE = r"""
   }
   if c.bars.len() > 0 {
     v(-3pt)
-    grid(columns: (46%, 1fr, 34pt), row-gutter: 4pt, column-gutter: 5pt, align: (end + horizon, start + horizon, start + horizon),
+    grid(columns: (46%, 1fr, 34pt), row-gutter: 4pt, column-gutter: 5pt, align: (lines-end + horizon, lines-begin + horizon, lines-begin + horizon),
       ..c.bars.map(bar => (text(8pt, show-text(bar.at(0))),
         if bar.at(1) == none { line(length: 100%, stroke: (paint: rule, thickness: .6pt, dash: "dotted")) } else {
           rect(width: calc.max(.5, bar.at(1) * 100) * 1%, height: 7pt, fill: ink) },
@@ -259,7 +259,7 @@ _SOURCE = r"""
       let tried = measure(page-body, width: size.width / factor)
       if tried.height * factor > size.height { factor = factor * .96 } else { break }
     }
-    scale(x: factor * 100%, y: factor * 100%, origin: top + start, reflow: true, block(width: size.width / factor, page-body))
+    scale(x: factor * 100%, y: factor * 100%, origin: top + lines-begin, reflow: true, block(width: size.width / factor, page-body))
   }
 })
 """

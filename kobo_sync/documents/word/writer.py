@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -238,6 +238,8 @@ def table(document: WordDocument, content: Table) -> None:
     """Adds a table with a repeated header row, and a paragraph after it so that two tables never merge."""
     if content.caption:
         caption(document, t("Table"), content.caption)
+    if spoken().runs_right_to_left:
+        content = _as_wide_as_the_text(document, content)
     element = _empty_table(document, content, borders=RULE if content.framed else "")
     style = style_id(document, CELLS.get(content.size, CELLS[CELL_SIZE]))
     keep = content.keep_whole and len(content.rows) <= _KEEP_WHOLE
@@ -318,6 +320,12 @@ def facing(
             cells.append(shell(block, widths[index], "", align="top"))
         element.extend(parsed(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{''.join(cells)}</w:tr>"))
     add(document, "", AFTER_TABLE)
+
+
+def _as_wide_as_the_text(document: WordDocument, content: Table) -> Table:
+    """*content* with no space beside it: LibreOffice puts a narrower table on the left of an Arabic page, Word on the right."""
+    whole = _text_width_cm(document) / sum(content.widths)
+    return replace(content, widths=[width * max(1, whole) for width in content.widths])
 
 
 # ── tables, in raw XML: python-docx's cell(i, j) is quadratic ───────────────
