@@ -25,6 +25,7 @@ from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases, mirror_is_current
+from kobo_sync.steps.deploy_plan import OTHERS, REFUSALS
 from kobo_sync.steps.engine_status import engine_state
 from kobo_sync.steps.lint import class_lines
 from kobo_sync.steps.phones import goes_by_zone, of_no_zone, without_zone
@@ -52,31 +53,15 @@ def doctor(mission: Mission) -> Report:
     """What a run needs, looked at one by one; nothing is changed, no database made or brought up. Raises: nothing but a broken program."""
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
-    for code, examine in enumerate(
-        (
-            _config,
-            _forms,
-            _java,
-            _fonts,
-            _disk,
-            _timezone,
-            server,
-            _databases,
-            _classes,
-            _doors,
-            _station,
-            _relay,
-            _files,
-            _queue,
-            _at_rest,
-        ),
-        1,
-    ):
+    faults = set[str]()
+    for code, (what, examine) in enumerate(EXAMINED.items(), 1):
         try:
             for item in examine(mission):
                 examined.append((code, item))
         except KoboSyncError as error:
-            examined.append((code, Examined(examine.__name__.strip("_"), error.message, error.hint or "mend it")))
+            if error.message not in faults:  # what stands in the way of all is told once
+                examined.append((code, Examined(what, error.message, error.hint or "mend it")))
+            faults.add(error.message)
     lines = [
         f"{'✗' if item.cure and item.severe else '!' if item.cure else '✓'} {item.what}: {item.verdict}"
         for _, item in examined
@@ -293,9 +278,10 @@ def _project(mission: Mission, client: FormServer, projects: Projects, form_id: 
         return Examined(what, error.message, error.hint or "run doctor again")
     if asset.fingerprint and not is_of(asset, mission) and not is_copy(asset):
         whose = " ".join(filter(None, (asset.fingerprint.get("mission"), asset.fingerprint.get("workspace"))))
-        return Examined(
-            what, f"another workspace deployed it: {whose}", "give this mission a code and an id of its own"
-        )
+        cure = REFUSALS[OTHERS]
+        if is_adopted := form_id in mission.adopted:
+            cure = f"pulling from it goes on; for a project of this mission's own take {form_id} out of [server.assets], then deploy"
+        return Examined(what, f"another workspace deployed it: {whose}", cure, severe=not is_adopted)
     if client.features.forms_have_own_ids:
         return Examined(what, "it is there")  # its rights are the project's, told above
     lacking = [right for right in NEEDED_RIGHTS if asset.permissions and right not in asset.permissions]
@@ -387,3 +373,22 @@ def _clock(server_time: datetime | None, clock: Callable[[], datetime]) -> Itera
     off = abs((clock().astimezone(UTC) - server_time).total_seconds())
     cure = "" if off < CLOCK_S else "set this machine's clock (timedatectl set-ntp true)"
     yield Examined("clock", f"{off:.0f} s from the server's", cure, severe=False)
+
+
+EXAMINED: dict[str, Callable[[Mission], Iterator[Examined]]] = {  # in the order of their codes, DOCTOR001 first
+    "config": _config,
+    "forms": _forms,
+    "Java": _java,
+    "fonts": _fonts,
+    "disk": _disk,
+    "timezone": _timezone,
+    "server": server,
+    "databases": _databases,
+    "classes": _classes,
+    "doors": _doors,
+    "pairing": _station,
+    "relay": _relay,
+    "files": _files,
+    "queue": _queue,
+    "encryption": _at_rest,
+}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import Field
+from conftest import ATTENDED, TOKEN, Field
 
 from kobo_sync.databases.engines import Address
 from kobo_sync.desk.database import open_desk
@@ -180,3 +181,32 @@ def test_a_secret_that_the_config_lets_go_over_plain_http_is_told_each_time(thre
     for _ in range(2):
         told = _line(_looked(three_databases), "server.kf")
         assert told.startswith("! ") and "plain http to 192.0.2.1" in told
+
+
+def test_a_setting_that_stops_all_is_told_once(three_databases: Workspace) -> None:
+    path = three_databases.root / "config" / "mission.toml"
+    text = path.read_text("utf-8")
+    path.write_text(re.sub("(?m)^starts_on.*$", 'starts_on = "some day"', text), "utf-8")
+    report = _looked(three_databases)
+    assert _line(report, "config").endswith("config/mission.toml, mission.starts_on: 'some day': that is no day")
+    assert [finding.rule for finding in report.findings if "starts_on" in finding.message] == ["DOCTOR001"]
+    assert _line(report, "disk").startswith("✓")
+
+
+@pytest.mark.parametrize("is_adopted", [True, False])
+def test_a_project_of_another_workspace_is_told_with_what_helps(field_team: Field, is_adopted: bool) -> None:
+    workspace = field_team.mission.workspace
+    client, uid = field_team.mission.deployer(), field_team.uid("visites")
+    client.write_fingerprint(uid, {**client.asset(uid)[0].fingerprint, "workspace": "aaaa"})
+    field_team.mission.close()
+    text = ATTENDED.replace("http://127.0.0.1:1", field_team.url)
+    text = text.replace("[mission]\n", '[mission]\nid = "0badcafe"\n', 1)
+    assets = f'\n[server.assets]\nvisites = "{uid}"\n' if is_adopted else ""
+    (workspace.root / "config" / "mission.toml").write_text(text + assets, "utf-8")
+    report = _looked(workspace, KOBO_TOKEN=TOKEN)
+    (finding,) = [each for each in report.findings if each.where == "project visites"]
+    assert "another workspace deployed it" in finding.message
+    if is_adopted:
+        assert finding.severity == "warning" and "take visites out of [server.assets]" in finding.hint
+    else:
+        assert finding.severity == "error" and "copy its config/ (mission.id)" in finding.hint
