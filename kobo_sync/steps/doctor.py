@@ -7,9 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from kobo_sync.checks import checks_of
 from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config.config import Config
 from kobo_sync.config.doors import is_plain, open_doors
@@ -23,6 +25,7 @@ from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, Kob
 from kobo_sync.form_server import Examined, FormServer
 from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.own_modules import let_import_own_modules, own_deliverables
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases, mirror_is_current
 from kobo_sync.steps.engine_status import engine_state
@@ -52,6 +55,7 @@ def doctor(mission: Mission) -> Report:
     """What a run needs, looked at one by one; nothing is changed, no database made or brought up. Raises: nothing but a broken program."""
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
+    broken: list[tuple[str, str]] = []
     for code, examine in enumerate(
         (
             _config,
@@ -76,7 +80,9 @@ def doctor(mission: Mission) -> Report:
             for item in examine(mission):
                 examined.append((code, item))
         except KoboSyncError as error:
-            examined.append((code, Examined(examine.__name__.strip("_"), error.message, error.hint or "mend it")))
+            if (error.message, error.hint) not in broken:  # settings at fault are one fault, whatever else needs them
+                broken.append((error.message, error.hint))
+                examined.append((code, Examined(_label(examine), error.message, error.hint or "mend it")))
     lines = [
         f"{'✗' if item.cure and item.severe else '!' if item.cure else '✓'} {item.what}: {item.verdict}"
         for _, item in examined
@@ -116,6 +122,10 @@ def _station(mission: Mission) -> Iterator[Examined]:
         yield Examined("pairing", f"{state.pairing.form_id}: {state.reason}", cure, severe=False)
 
 
+def _label(examine: Callable[[Mission], Iterator[Examined]]) -> str:
+    return examine.__name__.strip("_").replace("_", " ")
+
+
 def _config(mission: Mission) -> Iterator[Examined]:
     config = mission.config
     expected = sum(zone.target for zone in config.zones)
@@ -123,6 +133,7 @@ def _config(mission: Mission) -> Iterator[Examined]:
     verdict = f"{n_zones} zones, {n_forms} forms"
     yield Examined("config", f"{n_zones} zones, {n_forms} forms, {expected} persons expected" if expected else verdict)
     yield from _papers_of_no_role(config)
+    yield from _own_modules(mission)
     if twice := shared_prefixes((zone.code, zone.extra) for zone in config.zones):
         verdict = f"zones without a prefix of their own ({', '.join(sorted(filter(None, twice))) or 'empty'}): their participants get the same codes"
         yield Examined(f"{ZONES_FILE}, prefix", verdict, "give each zone its own letters there, then deploy")
@@ -133,6 +144,25 @@ def _config(mission: Mission) -> Iterator[Examined]:
     if config.engine.per_server is not None:
         verdict = f"an older name of server.at_once, which is {config.at_once}"
         yield Examined("engine.per_server", verdict, f"write at_once = {config.at_once} under [server]", severe=False)
+
+
+def _own_modules(mission: Mission) -> Iterator[Examined]:
+    """Checks and deliverables of the mission's own, or of installed packages, that cannot be had: every check, or build, would end there."""
+    let_import_own_modules(mission)
+    settings = mission.config.checks
+    trials: list[tuple[str, Callable[[], object]]] = [
+        *((f"checks.extra, {name}", partial(checks_of, [name])) for name in settings.extra),
+        ("checks.off", partial(checks_of, settings.extra, settings.off)),
+        *((f"deliverables, {name}", partial(deliverable, name)) for name in own_deliverables(mission)),
+    ]
+    told = set()
+    for what, trial in trials:
+        try:
+            trial()
+        except ConfigError as error:
+            if error.message not in told:
+                told.add(error.message)
+                yield Examined(f"{MISSION_FILE}, {what}", error.message, error.hint)
 
 
 def _papers_of_no_role(config: Config) -> Iterator[Examined]:
@@ -294,7 +324,10 @@ def _project(mission: Mission, client: FormServer, projects: Projects, form_id: 
     if asset.fingerprint and not is_of(asset, mission) and not is_copy(asset):
         whose = " ".join(filter(None, (asset.fingerprint.get("mission"), asset.fingerprint.get("workspace"))))
         return Examined(
-            what, f"another workspace deployed it: {whose}", "give this mission a code and an id of its own"
+            what,
+            f"another workspace deployed it: {whose}",
+            "ask whose workspace that is: its data are read here, but `kobo-sync deploy` is refused; as another machine of that mission, copy its config/",
+            severe=not mission.adopted.get(form_id),
         )
     if client.features.forms_have_own_ids:
         return Examined(what, "it is there")  # its rights are the project's, told above

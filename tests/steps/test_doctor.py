@@ -180,3 +180,23 @@ def test_a_secret_that_the_config_lets_go_over_plain_http_is_told_each_time(thre
     for _ in range(2):
         told = _line(_looked(three_databases), "server.kf")
         assert told.startswith("! ") and "plain http to 192.0.2.1" in told
+
+
+def test_modules_of_the_missions_own_that_cannot_be_had_are_told(three_databases: Workspace) -> None:
+    settings = three_databases.root / "config" / "mission.toml"
+    (three_databases.root / "half_a_check.py").write_text('CODE = "OURS001"\nTITLE = "Half"\n', "utf-8")
+    text = settings.read_text("utf-8")
+    assert "[checks]\n" in text and 'zone = ["' in text
+    text = text.replace("[checks]\n", '[checks]\nextra = ["no_such_check", "half_a_check"]\n', 1)
+    settings.write_text(text.replace('zone = ["', 'zone = ["no_such_paper", "', 1), "utf-8")
+    ill = [line for line in _looked(three_databases).lines if line.startswith("✗ config/mission.toml")]
+    assert len(ill) == 3
+    assert "'no_such_check' is neither a module" in ill[0] and "'half_a_check' lacks check" in ill[1]
+    assert "'no_such_paper' is neither a module" in ill[2]
+
+
+def test_one_fault_of_the_settings_is_told_once(three_databases: Workspace) -> None:
+    settings = three_databases.root / "config" / "mission.toml"
+    settings.write_text(settings.read_text("utf-8").replace("ends_on", "ends_upon", 1), "utf-8")
+    ill = [line for line in _looked(three_databases).lines if "ends_" in line]
+    assert len(ill) == 1 and ill[0].startswith("✗ config: ")
