@@ -243,6 +243,7 @@ def _tables(before: Any, rows: Sequence[Mapping[str, Any]]) -> Any:
         tables.append(table)
     if remark := before[0].trivia.comment:
         tables[0].comment(remark.lstrip("# "))
+        tables[0].trivia.comment_ws = "  "  # as remarks stand, which are translated
     return tables
 
 
