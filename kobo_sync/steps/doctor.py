@@ -151,9 +151,9 @@ def _own_modules(mission: Mission) -> Iterator[Examined]:
     let_import_own_modules(mission)
     settings = mission.config.checks
     trials: list[tuple[str, Callable[[], object]]] = [
-        *((f"checks.extra, {name}", partial(checks_of, [name])) for name in settings.extra),
+        *(("checks.extra", partial(checks_of, [name])) for name in settings.extra),
         ("checks.off", partial(checks_of, settings.extra, settings.off)),
-        *((f"deliverables, {name}", partial(deliverable, name)) for name in own_deliverables(mission)),
+        *(("deliverables", partial(deliverable, name)) for name in own_deliverables(mission)),
     ]
     told = set()
     for what, trial in trials:

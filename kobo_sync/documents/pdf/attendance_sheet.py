@@ -81,12 +81,13 @@ _SOURCE = r"""
   x.lines.map(show-text).join(linebreak()) }
 #if d.logos.len() > 0 { block(below: 5pt, logos(11mm)) }
 = #d.heading
-#grid(columns: (auto, 1.2fr, auto, 1fr), column-gutter: 8pt, row-gutter: 5pt,
+#let beside = if d.rtl { right } else { left } // of a name in letters of the other direction too
+#grid(columns: (auto, 1.2fr, auto, 1fr), column-gutter: 8pt, row-gutter: if d.rtl { 9pt } else { 5pt },
   ..d.facing.map(pair => (text(fill: muted, pair.at(0)), strong(show-text(pair.at(1))))).flatten())
 #v(4pt)
 #for t in d.tables {
   if t.title != none { block(above: 8pt, below: 4pt, sticky: true, strong(show-text(t.title))) }
-  table(columns: t.widths.map(w => w * 1fr), stroke: .4pt + rule, inset: (x: 3pt, y: 2.5pt), align: horizon,
+  table(columns: t.widths.map(w => w * 1fr), stroke: .4pt + rule, inset: (x: 3pt, y: if d.rtl { 4pt } else { 2.5pt }), align: beside + horizon,
     fill: (_, y) => if y == 0 { ink } else if calc.even(y) { rgb("#F5F7F9") },
     table.header(..t.head.map(white-text)),
     // The first cell gives each row its least height; long texts make it higher.
@@ -96,7 +97,7 @@ _SOURCE = r"""
 #v(2pt)
 #block(breakable: false, {
   table(columns: (2fr,) + (d.totals.first().len() - 1) * (1fr,), stroke: .4pt + rule, inset: 3.2pt,
-    align: (x, _) => if x == 0 { start } else { end },
+    align: (x, _) => if x == 0 { beside } else { end },
     fill: (_, y) => if y == 0 { ink } else if y == d.totals.len() - 1 { soft },
     table.header(..d.totals.first().map(white-text)), ..d.totals.slice(1).flatten().map(show-text))
   v(3pt)

@@ -33,8 +33,9 @@ HEAD = (
   context [#d.page_word #counter(page).display()~/~#counter(page).final().first()]) }
 #let mark = if d.draft { rotate(-45deg, text(90pt, fill: rgb("#ececec"), weight: "bold", d.draft_word)) }
 #set text(region: "MA", fill: rgb("#222222"))
-#set par(leading: .52em)
-#show heading.where(level: 1): it => block(below: 6pt, text(19pt, fill: ink, weight: "bold", it.body))
+// Arabic letters reach further below and above their line.
+#set par(leading: if d.rtl { .85em } else { .52em })
+#show heading.where(level: 1): it => block(below: if d.rtl { 12pt } else { 6pt }, text(19pt, fill: ink, weight: "bold", it.body))
 """
 )
 

@@ -133,7 +133,8 @@ def _halves(cards: Sequence[Card]) -> list[list[Card]]:
 _SOURCE = r"""
 #set page("a4", margin: (x: 15mm, top: 12mm, bottom: 15mm), footer: foot, background: mark)
 #set text(size: 9.5pt)
-#show heading.where(level: 2): it => block(above: 9pt, below: 5pt, text(11.5pt, fill: ink, weight: "bold", it.body))
+#let beside = if d.rtl { right } else { left } // of a name in letters of the other direction too
+#show heading.where(level: 2): it => block(above: if d.rtl { 12pt } else { 9pt }, below: if d.rtl { 9pt } else { 5pt }, text(11.5pt, fill: ink, weight: "bold", it.body))
 #let warm = rgb(d.warm)
 #let is-dark(c) = luma(c).components().first() < 58%
 #let absent(key) = text(fill: muted, d.missing.at(key, default: "–"))
@@ -189,7 +190,7 @@ _SOURCE = r"""
     box(width: 7pt, height: 7pt, stroke: .4pt + muted, fill: hatched(rgb(level.at(1)), level.at(2))), show-text(level.at(0))))).join(h(9pt))))
 }
 
-#let present = if d.present != none { table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { start } else { end },
+#let present = if d.present != none { table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { beside } else { end },
   stroke: .4pt + rule, inset: 3.6pt, fill: (_, y) => if y == 0 { ink } else if y == d.present.len() - 1 { soft },
   table.header(..d.present.first().map(white-text)),
   ..d.present.slice(1).enumerate().map(((y, row)) => row.map(cell => if y == d.present.len() - 2 { strong(show-text(cell)) } else { show-text(cell) })).flatten()) }

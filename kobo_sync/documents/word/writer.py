@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -238,6 +238,8 @@ def table(document: WordDocument, content: Table) -> None:
     """Adds a table with a repeated header row, and a paragraph after it so that two tables never merge."""
     if content.caption:
         caption(document, t("Table"), content.caption)
+    if spoken().runs_right_to_left:
+        content = _across_the_page(document, content)
     element = _empty_table(document, content, borders=RULE if content.framed else "")
     style = style_id(document, CELLS.get(content.size, CELLS[CELL_SIZE]))
     keep = content.keep_whole and len(content.rows) <= _KEEP_WHOLE
@@ -342,6 +344,12 @@ def _empty_table(document: WordDocument, content: Table, *, borders: str = RULE,
     for column, width in zip(table._tbl.tblGrid.findall(qn("w:gridCol")), content.widths, strict=True):
         column.set(qn("w:w"), str(twips(width)))
     return table._tbl
+
+
+def _across_the_page(document: WordDocument, content: Table) -> Table:
+    """The table as wide as the text: narrower ones begin on the right in Word, and on the left in LibreOffice."""
+    factor = _text_width_cm(document) / sum(content.widths)
+    return replace(content, widths=[width * factor for width in content.widths]) if factor > 1 else content
 
 
 def _row(
