@@ -326,7 +326,8 @@ class Manifest:
     """What a set of deliverables was made from and holds; *files* by path below the set's folder.
 
     *inputs_hash* is of all that the set was made from, *fingerprint* of its rows; *submissions* counts them per
-    form, to the ten above: the exact number would tell who did not answer; *figures* are the set's live values as they are printed.
+    form, to the ten above: the exact number would tell who did not answer; *figures* are the set's live values as they are printed;
+    *language* is what they and the documents are written in (``ar``, ``ar arabic`` with those digits), empty in manifests of before.
     """
 
     mission: str = ""
@@ -339,6 +340,7 @@ class Manifest:
     figures: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     files: Mapping[str, ManifestFile] = field(default_factory=dict)
+    language: str = ""
 
 
 @dataclass(frozen=True)

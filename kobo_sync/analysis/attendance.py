@@ -35,6 +35,7 @@ __all__ = ["TRAITS", "Attendance", "Completion", "HalfDay", "Person", "Signature
 
 
 Whole = Literal["day", "sessions", "days"]
+_WHO = ("person", "family_name", "given_name", "name_ar", "phone")  # meanings that tell one person from another
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,13 @@ class Attendance:
     def _has_full_day(self, person: Person) -> bool:
         if due := self.due.get(person.zone):
             return person.signatures.keys() >= due
+        if not any(each.session for each in self.half_days):  # no form asks which: the one day that its zone has
+            return person.present
         signed = {each.day: set[str]() for each in self.half_days}
         for each in self.half_days:
             if each.key in person.signatures:
                 signed[each.day].add(each.session)
-        return bool(self.sessions) and any(sessions >= set(self.sessions) for sessions in signed.values())
+        return any(sessions >= set(self.sessions) for sessions in signed.values())
 
     @property
     def n_present(self) -> int:
@@ -383,8 +386,16 @@ def n_due(facts: Facts) -> int:
 
 
 def has_full_day(facts: Facts) -> bool:
-    """Whether it can be said who was there from beginning to end: there are several sessions, or days."""
-    return facts.config.has_role("attendance") and n_due(facts) > 1
+    """Whether it can be said who was there from beginning to end: there are several sessions, or days, and the forms say who came."""
+    return facts.config.has_role("attendance") and n_due(facts) > 1 and _says_who_came(facts)
+
+
+def _says_who_came(facts: Facts) -> bool:
+    """Whether every attendance form asks who somebody is: else each row is a person more, and nobody came twice."""
+    config = facts.config
+    return all(
+        any(config.forms[form_id].fields.get(name) for name in _WHO) for form_id in config.forms_with_role("attendance")
+    )
 
 
 def whole(facts: Facts) -> Whole:

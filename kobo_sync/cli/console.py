@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import click
 
-from kobo_sync.cli.tongue import colon, language, told
+from kobo_sync.cli.tongue import colon, comma, language, told
 from kobo_sync.language.clean_text import clean
 from kobo_sync.model import Finding, Report
 
@@ -46,7 +46,7 @@ def print_reports_as_json(reports: Mapping[str, Report]) -> None:
 
 def print_finding(finding: Finding) -> None:
     """Print a finding and its cure, to the error stream."""
-    origin = ", ".join(filter(None, (finding.zone, finding.enumerator, told(finding.state))))
+    origin = comma().join(filter(None, (finding.zone, finding.enumerator, told(finding.state))))
     about = f" ({origin})" if origin and finding.why else ""  # of a data check: who sent it from where, and its state
     severity = _coloured(told(finding.severity), COLOURS[finding.severity])
     place = f"{severity} {finding.rule} {_shown(finding.where)}{about}{colon()}"
@@ -89,7 +89,11 @@ def summary(report: Report | None) -> str:
     """The counts of a report in one line; empty without one, and where their English names would stand in another language."""
     if report is None or language() != "en":
         return ""
-    counts = ", ".join(f"{n} {key}" for key, n in report.counts.items() if n and "." not in key)
+    counts = ", ".join(
+        f"{n:,} {(key.removesuffix('s') if n == 1 else key).replace('_', ' ')}"
+        for key, n in report.counts.items()
+        if n and "." not in key
+    )
     return f": {counts}" if counts else ""
 
 

@@ -34,6 +34,7 @@ def adopt_command(projects: tuple[str, ...], no_pull: bool, workspace: Path | No
     from kobo_sync.mission.mission import open_mission
     from kobo_sync.mission.run_log import recorded
     from kobo_sync.steps.adopt import adopt, projects_of_account
+    from kobo_sync.steps.adopt_days import set_days
     from kobo_sync.steps.pull import pull
 
     with open_mission(workspace) as mission:
@@ -48,8 +49,12 @@ def adopt_command(projects: tuple[str, ...], no_pull: bool, workspace: Path | No
     if projects and not no_pull and report.counts["projects"]:
         with Bars(shown=not as_json) as bars, open_mission(workspace, bars.show) as mission:
             reports["pull"] = recorded(mission, "pull", pull)
+            days = set_days(mission)
+        if days.lines:
+            reports["days"] = days
         if not as_json:
             print_report(reports["pull"], as_json=False)
+            print_report(days, as_json=False)
     if as_json:
         print_reports_as_json(reports)
     sys.exit(1 if any(each.has_errors for each in reports.values()) else 0)
@@ -132,7 +137,7 @@ def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json
 
     A station, phones, the days of the mission, a pull, checks, deliverables; your own data are left alone.
     """
-    from kobo_sync.cli.console import print_report, say, summary
+    from kobo_sync.cli.console import print_finding, print_report, say, summary
     from kobo_sync.cli.progress import Bars
     from kobo_sync.mission.mission import silent
     from kobo_sync.steps.demo import demo
@@ -154,5 +159,8 @@ def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json
     else:
         for line in report.lines:
             say(f"  {line}")
+        for finding in report.findings:
+            if finding.severity == "error":  # why it ends with code 1
+                print_finding(finding)
         say(f"{len(report.lines)} files in {target!s}, {time.perf_counter() - began:.1f} s in all")
     sys.exit(1 if report.has_errors else 0)

@@ -43,6 +43,11 @@ def colon() -> str:
     return _COLONS.get(language(), ":")
 
 
+def comma() -> str:
+    """What stands between the items of a list."""
+    return "، " if language() == "ar" else ", "
+
+
 class Formatter(click.HelpFormatter):
     """Writes help in the run's language: a text is translated paragraph by paragraph, an option with its default apart."""
 

@@ -11,6 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
 from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.config.toml_values import last_in_text, take_comment_behind
 from kobo_sync.errors import ConfigError
 
 
@@ -45,6 +46,8 @@ def with_forms(
             str(error), file=MISSION_FILE, hint="mend the line, or put the file back as it was"
         ) from error
     forms = _table(document, "forms")
+    above = last_in_text(forms)
+    comment_below = take_comment_behind(above, set_off=True) if above is not None else []
     for entry in entries:
         if entry.form_id in forms:
             raise ConfigError(
@@ -54,6 +57,10 @@ def with_forms(
                 hint="take it out there first, with its file in forms/",
             )
         forms[entry.form_id] = _form(entry)
+        forms[entry.form_id].trivia.indent = "\n"
+    end = last_in_text(forms)
+    for each in (tomlkit.nl(), *comment_below, *([tomlkit.nl()] if comment_below else [])) if end is not None else ():
+        end.add(each)
     server_assets = _table(_table(document, "server"), "assets")
     for form_id, uid in assets.items():
         server_assets[form_id] = uid

@@ -16,6 +16,7 @@ from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
 
 NAMES = ("code", "name")  # what tells the tables of an array apart, the first that they have
+_STAYING = "forms"  # the table that a mission has although nothing is in it: no form yet
 _PART = re.compile(r'"([^"]*)"|([^.]+)')
 
 
@@ -77,7 +78,8 @@ def _take_out(document: Any, path: Sequence[str]) -> None:
     for part in path[:-1]:
         tables.append(tables[-1][part])
     for table, part in zip(reversed(tables), reversed(path), strict=True):
-        if part == path[-1] or not len(table[part]):
+        is_staying = table is document and part == _STAYING
+        if part == path[-1] or not (len(table[part]) or is_staying):
             _keep_comments_behind(document, table[part])
             del table[part]
 
@@ -136,15 +138,32 @@ def _set_apart(document: Any, table: Table) -> None:
     above, below = _neighbours(document, table)
     if above is None or below is None:
         return
-    body: list[Any] = above.value.body
+    comments = take_comment_behind(above)
+    table.trivia.indent = "\n"
+    for each in (tomlkit.nl(), *comments):
+        table.add(each)
+
+
+def take_comment_behind(table: Table, *, set_off: bool = False) -> list[Any]:
+    """Takes the comment at the end of *table*, which speaks of what follows, out of it, with the blank lines around.
+
+    *set_off*: only where a blank line stands above it: what is written right below a key belongs to the table.
+    """
+    body: list[Any] = table.value.body
     comments: list[Any] = []
     _without_blank_lines(body)
     while body and isinstance(body[-1][1], Comment):
         comments.insert(0, body.pop()[1])
+    if set_off and body and not isinstance(body[-1][1], Whitespace):
+        body.extend((None, comment) for comment in comments)
+        return []
     _without_blank_lines(body)
-    table.trivia.indent = "\n"
-    for each in (tomlkit.nl(), *comments):
-        table.add(each)
+    return comments
+
+
+def last_in_text(table: Any) -> Table | None:
+    """The table that stands last in the text of *table*, itself or one within; None where the reader cannot tell."""
+    return next(reversed(list(_headed([table]))), None)
 
 
 def _without_blank_lines(body: list[Any]) -> None:

@@ -28,6 +28,7 @@ SUPPRESSION_NOTE = later(
     "fewer than 3 persons are on the other side, or none. “≈”: rounded, because the exact number would point to one or two persons "
     "by difference. The mission's figures cover only the zones whose number of persons is published."
 )
+MOST_ZONES = 12  # of more the papers say how many
 _MOST_QUOTED = 100
 _PERCENT = 0.01
 # Columns of zones.csv that say where a zone lies, smallest first.
@@ -82,13 +83,19 @@ def place_name(facts: Facts) -> str:
 def place(facts: Facts) -> str:
     """The zone and where it lies: ``Bertat, province de Midelt, région Drâa-Tafilalet``."""
     if facts.zone is None:
-        return typography.listing([labels.zone(facts, zone.code) for zone in facts.config.zones]) or place_name(facts)
+        return zones_of_mission(facts) or place_name(facts)
     parts = [place_name(facts)]
     for column, level in _LEVELS.items():
         name = facts.zone.extra.get(column, "")
         if name:
             parts.append(t(level, name=name))
     return t(", ").join(parts)
+
+
+def zones_of_mission(facts: Facts) -> str:
+    """The mission's zones by name; of many how many they are, for the names would fill pages."""
+    names = [labels.zone(facts, zone.code) for zone in facts.config.zones]
+    return typography.listing(names) if len(names) <= MOST_ZONES else tn("{n} zone", "{n} zones", len(names))
 
 
 def held_on(facts: Facts) -> str:

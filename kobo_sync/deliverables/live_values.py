@@ -44,24 +44,30 @@ def conditions(facts: Facts, *, hold: bool) -> frozenset[str]:
 def identity_values(facts: Facts) -> dict[str, str]:
     """Who, where, when: known before any data are. Where no quota is set, how many are expected is a line to write on."""
     mission = facts.config.mission
-    zones = [labels.zone(facts, zone.code) for zone in facts.config.zones]
     quota = sum(zone.target for zone in present.zones_of(facts))
     return {
         "mission": mission.document_title,
         "programme": mission.programme or typography.NOTHING,
-        "formateur": mission.trainer or "…………………………",
+        **({"formateur": mission.trainer or "…………………………"} if facts.config.has_trainer else {}),
         "organisations": typography.listing([organisation.name for organisation in facts.config.organisations])
         or typography.NOTHING,
-        "groupes": typography.listing([labels.group(facts, group.code) for group in facts.config.groups])
-        or typography.NOTHING,
-        "themes": typography.listing(list(letterhead.themes(facts).values())) or typography.NOTHING,
-        "zones": typography.listing(zones) or typography.NOTHING,
-        "n_zones": typography.number(len(zones)),
+        **_of_its_kind(facts),
+        "zones": letterhead.zones_of_mission(facts) or typography.NOTHING,
+        "n_zones": typography.number(len(facts.config.zones)),
         "zone": letterhead.place_name(facts),
         "lieu": letterhead.place(facts),
         "dates": letterhead.held_on(facts),
         "attendu": typography.number(quota) if quota else "…………",
     }
+
+
+def _of_its_kind(facts: Facts) -> dict[str, str]:
+    """Groups and themes of a test, where the mission has such."""
+    groups = [labels.group(facts, group.code) for group in facts.config.groups]
+    themes = list(letterhead.themes(facts).values())
+    return ({"groupes": typography.listing(groups)} if groups else {}) | (
+        {"themes": typography.listing(themes) or typography.NOTHING} if facts.config.has_role("test") else {}
+    )
 
 
 def live_values(facts: Facts) -> dict[str, str]:

@@ -6,6 +6,7 @@ end up on the other side. A sign here carries a left-to-right mark, and two numb
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import date, time
 from typing import Literal
@@ -55,9 +56,15 @@ class Arabic(Style):
         return " و".join(parts)
 
     def listing(self, items: Sequence[str], last_word: Literal["and", "or"] = "and") -> str:
-        """``أ وب وج``: the word stands before each."""
+        """``أ وب وج``: the word stands before each, apart from a name in other letters."""
         word = self.and_word if last_word == "and" else self.or_word
-        return f" {word}".join(items)
+        return "".join(items[:1]) + "".join(f" {word}{_gap(word, item)}{item}" for item in items[1:])
+
+
+def _gap(word: str, item: str) -> str:
+    """What stands between *word* and *item*: a Latin letter is not written on to an Arabic one."""
+    is_latin = unicodedata.bidirectional(item.lstrip("«“\"'(")[:1] or "ا") == "L"
+    return NBSP if is_latin and not word.endswith(" ") else ""
 
 
 class EasternArabic(Arabic):

@@ -120,7 +120,9 @@ def _translated(text: str, language: Code, depth: int) -> str:
     while at < len(parts):
         end, known = _longest(text, starts, at, language, depth)
         piece = text[starts[at] : starts[end + 1]]
-        goes_on = bool(depth and _ITEM.fullmatch(piece))
+        # Names alone are a list, of a zone and its group say; a file and its key are not.
+        is_name = depth or (language == "ar" and "/" not in piece and "." not in piece)
+        goes_on = bool(is_name and _ITEM.fullmatch(piece))
         is_ours = is_known or known is not None or (joint == ", " and is_item and goes_on)
         told += (_JOINTS[language].get(joint, joint) if is_ours else joint) + (piece if known is None else known)
         is_known, is_item, joint = known is not None, goes_on, parts[end + 1] if end + 1 < len(parts) else ""

@@ -23,6 +23,11 @@ class Language:
     digits: Digits = "latin"
 
     @property
+    def as_said(self) -> str:
+        """The language as manifests say it: ``fr``, or ``ar arabic`` where its digits are not 0–9."""
+        return self.code if self.digits == "latin" else f"{self.code} {self.digits}"
+
+    @property
     def runs_right_to_left(self) -> bool:
         """Whether lines begin on the right."""
         return self.code in RIGHT_TO_LEFT

@@ -60,7 +60,9 @@ class Story:
         self.config, self.words, self.catalogues = config, vocabulary, catalogues
         self._rng = Random(seed)
         self._tz = ZoneInfo(config.mission.timezone)
-        self.people = [person for at, zone in enumerate(config.zones) for person in self._zone_people(zone, at)]
+        # A mission without zones is one place that has no code: its forms ask for none.
+        self.zones = config.zones or (Zone("", {}, 0, {}),)
+        self.people = [person for at, zone in enumerate(self.zones) for person in self._zone_people(zone, at)]
 
     # ── who ──
 
@@ -158,7 +160,7 @@ class Story:
     def training_days(self) -> list[Visit]:
         """Attendance, tests, satisfaction, needs, focus groups, road map and other forms of every zone, then corrections."""
         visits: list[Visit] = []
-        for zone in self.config.zones:
+        for zone in self.zones:
             people = [person for person in self.people if person.zone is zone]
             present = [person for person in people if self._rng.random() > 0.03]
             visits += self._attendance(zone, present)
@@ -321,7 +323,7 @@ class Story:
                     self._at(self._day(zone), time(11, 30), minutes=10 * n),
                     self.named(form_id, inputs),
                     files,
-                    late=zone is self.config.zones[-1],
+                    late=zone is self.zones[-1],
                 )
         for form_id in self.config.forms_with_role("road_map"):
             fields = self.config.forms[form_id].fields

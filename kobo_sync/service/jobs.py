@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.adopt import adopt
+from kobo_sync.steps.adopt_days import set_days
 from kobo_sync.steps.analyse import analyse
 from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
@@ -24,7 +25,8 @@ from kobo_sync.steps.relay import relay_by_clock
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import in_turn, run
 
-FOLLOWING = (("roster", refresh_roster), ("check", check), ("analyse", analyse))  # a pull that brought something
+# a pull that brought something
+FOLLOWING = (("days", set_days), ("roster", refresh_roster), ("check", check), ("analyse", analyse))
 CHANGES = ("new", "edited", "validated", "restored", "deleted", "files_stored")
 
 

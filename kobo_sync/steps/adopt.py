@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +11,7 @@ from pathlib import Path
 from kobo_sync.analysis.meaning import MEANINGS
 from kobo_sync.config.config import Config, parse_config
 from kobo_sync.config.editing import FormEntry, with_forms
-from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, KoboRejected
 from kobo_sync.form_server import FormServer
 from kobo_sync.forms.compiler import known_types
@@ -26,14 +24,12 @@ from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Question, Report, Section
 from kobo_sync.steps.adopt_codes import Codes, doubtful_codes, new_codes
+from kobo_sync.steps.adopt_zones import new_zones
 from kobo_sync.steps.changed_files import lists_of_config
 from kobo_sync.steps.form_faults import CURE, is_of_one_form
-from kobo_sync.steps.init import is_starters
 from kobo_sync.workspace.writing import write_atomic
 
-NOT_TAKEN, NO_MEDIUM, ZONES_DIFFER, CODES_DIFFER, LANGUAGES_DIFFER, UNKNOWN_TYPES = (
-    f"ADOPT{n:03}" for n in range(1, 7)
-)
+NOT_TAKEN, NO_MEDIUM, CODES_DIFFER, LANGUAGES_DIFFER, UNKNOWN_TYPES = (f"ADOPT{n:03}" for n in (1, 2, 4, 5, 6))
 _MOST_NAMED = 10
 _FORM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(r"[\w][\w .-]{0,99}")  # of a file in forms/media/
@@ -138,8 +134,9 @@ def adopt(mission: Mission, names: Sequence[str]) -> Report:
             findings.append(Finding(NOT_TAKEN, "error", where, error.message, error.hint or CURE))
         except FormError as error:
             findings.append(Finding(NOT_TAKEN, "error", where, error.message, error.hint))
-    codes = _write(mission, projects, findings) if projects else {}
-    lines = [line for project in projects for line in _described(project)]
+    entries = _entries(mission, projects)
+    codes = _write(mission, projects, entries, findings) if projects else {}
+    lines = [line for project, entry in zip(projects, entries, strict=True) for line in _described(project, entry)]
     if codes:
         written = ", ".join(f"{key} = {code}" for key, (code, _) in codes.items())
         lines.append(f"guessed in [codes] of {MISSION_FILE}: {written}; look whether the forms mean that")
@@ -256,7 +253,9 @@ def _media(
 # ── write ──
 
 
-def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> Codes:
+def _write(
+    mission: Mission, projects: Sequence[Project], entries: Sequence[FormEntry], findings: list[Finding]
+) -> Codes:
     """Files first, settings last: a run that is cut short leaves settings that name none of them. Returns what was put in ``[codes]``.
 
     What would make the settings unreadable is not written. Raises: ConfigError, StoreError; Busy.
@@ -264,21 +263,27 @@ def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding
     root = mission.workspace.root
     with alone(mission):
         now = current_file(mission, MISSION_FILE)
-        entries = _entries(mission, projects)
         codes = new_codes(mission, [(each.form, entry.fields) for each, entry in zip(projects, entries, strict=True)])
         lists = lists_of_config(mission)
         text = _settings(mission, projects, entries, now.text, codes)
-        zones = _new_zones(mission, projects, text, lists, findings)
+        offered = {
+            each.form_id: _choices(each, "zone")
+            for each, entry in zip(projects, entries, strict=True)
+            if "zone" in entry.fields
+        }
+        there = {zone.code for zone in mission.config.zones}
+        zones, lacking = new_zones(offered, lists, text, there, mission.config.mission.languages)
+        findings += lacking
         try:
             config = parse_config(text, lists | zones, {})
         except ConfigError:  # quotas of a sex, say, that has another code now
             text, codes = _settings(mission, projects, entries, now.text, {}), {}
             config = parse_config(text, lists | zones, {})
-        for project in projects:
+        for project, entry in zip(projects, entries, strict=True):
             write_atomic(root / "forms" / project.file, project.content)
             for name, content in project.media.items():
                 write_atomic(root / "forms" / "media" / name, content)
-            findings += _differences(config, project)
+            findings += _differences(config, project, entry)
         for file, list_text in zones.items():
             write_atomic(root / file, list_text.encode())
         rewrite(mission, now, text, by="adopt")
@@ -345,56 +350,19 @@ def _share(confidence: float, language: LanguageCode) -> str:
     return translated(f"guessed, {confidence:.0%} sure", language)
 
 
-def _described(project: Project) -> list[str]:
+def _described(project: Project, entry: FormEntry) -> list[str]:
     guessed = project.guess
     role = (
         f"the role is {guessed.role}, {guessed.confidence:.0%} sure"
         if guessed.role != "other"
         else "no role recognised"
     )
-    recognised = ", ".join(
-        f"{name} = {question}" for name, (question, score) in guessed.fields.items() if score >= SURE_ENOUGH
-    )
+    recognised = ", ".join(f"{name} = {question}" for name, question in entry.fields.items())
     return [
         f"{project.form_id}: {project.asset.name}",
         f"{project.form_id}: questions asked: {len(project.form.questions)}; {role}",
         f"{project.form_id}: recognised {recognised or 'no meaning'}; look at [forms.{project.form_id}] in {MISSION_FILE}",
     ]
-
-
-def _new_zones(
-    mission: Mission, projects: Sequence[Project], text: str, lists: Mapping[str, str], findings: list[Finding]
-) -> dict[str, str]:
-    """config/zones.csv as the first form offers its zones, where it is still the starter's; else which are not in it, as findings."""
-    codes = {zone.code for zone in mission.config.zones}
-    for project in projects:
-        offered = _choices(project, "zone")
-        missing = [choice.name for choice in offered if choice.name not in codes]
-        if not missing:
-            continue
-        reason = ""
-        if is_starters(lists[ZONES_FILE]):
-            zones = {ZONES_FILE: _zones_csv(offered, mission.config.mission.languages)}
-            try:
-                parse_config(text, {**lists, **zones}, {})
-                return zones
-            except ConfigError as error:
-                reason = f" ({error.message})"
-        shown = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
-        message = f"it asks for {len(missing)} zones that {ZONES_FILE} does not have: {shown}{reason}"
-        hint = f"add them to {ZONES_FILE}, or correct its codes: rows of an unknown zone stand in no zone's documents"
-        findings.append(Finding(ZONES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
-    return {}
-
-
-def _zones_csv(zones: Sequence[Choice], languages: Sequence[str]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["code", *(f"label_{language}" for language in languages)])
-    for zone in zones:
-        label = next(iter(zone.labels.values()), zone.name)
-        writer.writerow([zone.name, *(zone.labels.get(language) or label for language in languages)])
-    return out.getvalue()
 
 
 def _choices(project: Project, meaning: str) -> tuple[Choice, ...]:
@@ -403,8 +371,8 @@ def _choices(project: Project, meaning: str) -> tuple[Choice, ...]:
     return project.form.choices.get(question.list_name, ()) if question else ()
 
 
-def _differences(config: Config, project: Project) -> list[Finding]:
-    """A finding for each question whose answers are none of the codes that ``[codes]`` knows; for languages that the mission has not,
+def _differences(config: Config, project: Project, entry: FormEntry) -> list[Finding]:
+    """A finding for each question that *entry* names and whose answers are none of the codes that ``[codes]`` knows; for languages that the mission has not,
     and for types of questions that this program does not know.
     """
     codes, languages = config.codes, config.mission.languages
@@ -431,9 +399,9 @@ def _differences(config: Config, project: Project) -> list[Finding]:
         ("present", tuple(sorted(config.present_codes))),
         ("moment", (codes.before, codes.after)),
     ):
-        offered = [choice.name for choice in _choices(project, meaning)]
+        offered = [choice.name for choice in _choices(project, meaning)] if meaning in entry.fields else []
         if offered and not set(known) <= set(offered):
-            message = f"the answers to {project.guess.fields[meaning][0]} are {', '.join(offered)}; [codes] expects {' and '.join(known)}"
+            message = f"the answers to {project.guess.fields[meaning][0]} are {', '.join(offered)}; [codes] expects {', '.join(known)}"
             hint = f"write this form's codes in [codes] of {MISSION_FILE}, or these answers count as nothing"
             findings.append(Finding(CODES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
     return findings

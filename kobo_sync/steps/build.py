@@ -358,6 +358,7 @@ def manifest_of_set(
             )
             for maker, document in in_order
         },
+        language=facts.config.mission.document_language.as_said,
     )
 
 

@@ -132,15 +132,22 @@ def _refuse_moved(now: _Now, folder: str, built: PreviousSet) -> None:
 
 
 def _refuse_other_language(config: Config, folder: str, built: PreviousSet) -> None:
-    """Raises: DocumentError when the set bears the names of another language: its PDFs, set anew, would be others beside them."""
+    """Raises: DocumentError when the set was built in another language, or bears its names: its PDFs, set anew, would be of two."""
+    now = config.mission.document_language.as_said
+    if built.manifest and built.manifest.language not in ("", now):
+        raise _other_language(folder)
     for path, entry in built.listed.items():
         names = deliverable(entry.maker).file_names if entry.maker not in ("", changes.NAME) else ()
         last = path.rpartition("/")[2]
         if any(last in name and last != name.of(config) for name in names):
-            raise DocumentError(
-                f"the documents of {folder} were built in another language than the mission's",
-                hint="run `kobo-sync build`, look at them, deliver again",
-            )
+            raise _other_language(folder)
+
+
+def _other_language(folder: str) -> DocumentError:
+    return DocumentError(
+        f"the documents of {folder} were built in another language than the mission's",
+        hint="run `kobo-sync build`, look at them, deliver again",
+    )
 
 
 def zip_bytes(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from itertools import groupby
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -69,6 +70,11 @@ class Crowd:
     sent: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     browser: Browser | None = None  # of the room without the Internet: what is filled there goes to its station
 
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The mission's."""
+        return ZoneInfo(self.mission.config.mission.timezone)
+
     def play(self, visits: Sequence[Visit]) -> dict[str, int]:
         """Carry out *visits* in order; returns counts of submissions, files, edits, deletions."""
         names = {uid: form_id for form_id, uid in _asset_uids(self.mission).items()}
@@ -115,7 +121,7 @@ class Crowd:
     def _device(self, visit: Visit) -> dict[str, str]:
         """What a phone notes by itself; the interview took some minutes before it was sent."""
         minutes = self.rng.uniform(2, 9)
-        local = visit.at.astimezone(ZoneInfo(self.mission.config.mission.timezone))
+        local = visit.at.astimezone(self.timezone)
         begun = local - timedelta(minutes=minutes)
         kinds = {
             "start": begun.isoformat(timespec="milliseconds"),
@@ -189,9 +195,14 @@ class Room:
     pin: str
 
     def play(self, crowd: Crowd, visits: Sequence[Visit]) -> dict[str, int]:
-        """The day as people fill it in browsers: to this station alone."""
-        if not visits:
-            return {}
+        """The zone's days as people fill them in browsers: to this station alone. They sign in each day: no sign-in outlives one."""
+        counts: dict[str, int] = {}
+        for _, of_day in groupby(visits, key=lambda visit: visit.at.astimezone(crowd.timezone).date()):
+            for key, n in self._play_day(crowd, list(of_day)).items():
+                counts[key] = counts.get(key, 0) + n
+        return counts
+
+    def _play_day(self, crowd: Crowd, visits: Sequence[Visit]) -> dict[str, int]:
         crowd.clock.reach(visits[0].at)
         crowd.browser = Browser(self.url, self.pin)
         try:

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from kobo_sync.checks import checks_of
 from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config.config import Config
 from kobo_sync.config.doors import is_plain, open_doors
@@ -23,6 +25,7 @@ from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, Kob
 from kobo_sync.form_server import Examined, FormServer
 from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.own_modules import let_import_own_modules, own_deliverables
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases, mirror_is_current
 from kobo_sync.steps.deploy_plan import OTHERS, REFUSALS
@@ -108,6 +111,7 @@ def _config(mission: Mission) -> Iterator[Examined]:
     verdict = f"{n_zones} zones, {n_forms} forms"
     yield Examined("config", f"{n_zones} zones, {n_forms} forms, {expected} persons expected" if expected else verdict)
     yield from _papers_of_no_role(config)
+    yield from _own_modules(mission)
     if twice := shared_prefixes((zone.code, zone.extra) for zone in config.zones):
         verdict = f"zones without a prefix of their own ({', '.join(sorted(filter(None, twice))) or 'empty'}): their participants get the same codes"
         yield Examined(f"{ZONES_FILE}, prefix", verdict, "give each zone its own letters there, then deploy")
@@ -118,6 +122,25 @@ def _config(mission: Mission) -> Iterator[Examined]:
     if config.engine.per_server is not None:
         verdict = f"an older name of server.at_once, which is {config.at_once}"
         yield Examined("engine.per_server", verdict, f"write at_once = {config.at_once} under [server]", severe=False)
+
+
+def _own_modules(mission: Mission) -> Iterator[Examined]:
+    """Checks and deliverables of the mission's own, or of installed packages, that cannot be had: every check, or build, would end there."""
+    let_import_own_modules(mission)
+    settings = mission.config.checks
+    trials: list[tuple[str, Callable[[], object]]] = [
+        *(("checks.extra", partial(checks_of, [name])) for name in settings.extra),
+        ("checks.off", partial(checks_of, settings.extra, settings.off)),
+        *(("deliverables", partial(deliverable, name)) for name in own_deliverables(mission)),
+    ]
+    told = set()
+    for what, trial in trials:
+        try:
+            trial()
+        except ConfigError as error:
+            if error.message not in told:
+                told.add(error.message)
+                yield Examined(f"{MISSION_FILE}, {what}", error.message, error.hint)
 
 
 def _papers_of_no_role(config: Config) -> Iterator[Examined]:

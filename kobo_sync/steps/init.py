@@ -39,6 +39,7 @@ TEMPLATES: tuple[Template, ...] = get_args(Template)
 LAUNCHERS = {"linux": "kobo-sync.desktop", "darwin": "kobo-sync.command", "win32": "kobo-sync.bat"}  # to double-click
 RENAMED = {"gitignore": ".gitignore"}  # a real .gitignore would hide files from the package
 STARTER_ZONES = (frozenset({"zone_a", "zone_b"}), frozenset({"site_a", "site_b"}))
+STARTER_DAYS = (date(2025, 3, 4), date(2025, 3, 5))  # of every template, until somebody writes the mission's own
 _SERVERS = {"kf.kobotoolbox.org": "https://kc.kobotoolbox.org", "eu.kobotoolbox.org": "https://kc-eu.kobotoolbox.org"}
 _TITLES: Mapping[Template, str] = {  # what a mission is called until somebody writes its own: it stands in documents
     "training": later("My mission"),
@@ -242,6 +243,7 @@ def _tables(before: Any, rows: Sequence[Mapping[str, Any]]) -> Any:
         tables.append(table)
     if remark := before[0].trivia.comment:
         tables[0].comment(remark.lstrip("# "))
+        tables[0].trivia.comment_ws = "  "  # as remarks stand, which are translated
     return tables
 
 

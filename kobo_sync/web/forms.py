@@ -86,8 +86,10 @@ def state_of_form(form_id: str) -> str:
     """How the form here stands to what was deployed, as a key of `FORM_STATES`."""
     mission = site().mission
     deployment = mission.store.deployments().get(form_id)
-    if deployment is None or deployment.deployed_at is None:
-        return "never" if deployment is None else "unfinished"
+    if deployment is None:
+        return "adopted" if form_id in mission.adopted else "never"
+    if deployment.deployed_at is None:
+        return "unfinished"
     file = mission.config.forms[form_id].file
     try:
         here = cells_sha256(mission.workspace.form_bytes(file), file)

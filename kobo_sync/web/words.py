@@ -135,6 +135,7 @@ FORM_STATES = {
     "same": later("up to date"),
     "changed": later("changed since it was deployed"),
     "unfinished": later("deployment not finished"),
+    "adopted": later("taken from the server"),
     "never": later("never deployed"),
 }
 PROJECT_STATES = {

@@ -193,7 +193,7 @@ class Workspace:
             raise ConfigError(
                 f"forms/{file} cannot be read ({error.strerror})",
                 file=MISSION_FILE,
-                key=f"forms (file = {file!r})",
+                key="[forms]",
                 hint="put the workbook there, or correct the name",
             ) from error
 

@@ -114,6 +114,7 @@ class _Manifest(msgspec.Struct):
     figures: dict[str, str] = {}
     findings: list[tuple[str, Severity, str, str, str]] = []
     files: dict[str, _File] = {}
+    language: str = ""
 
 
 def manifest_of(content: bytes) -> Manifest | None:
@@ -137,6 +138,7 @@ def manifest_of(content: bytes) -> Manifest | None:
             path: ManifestFile(file.sha256, file.bytes, file.classification, file.by)
             for path, file in read.files.items()
         },
+        read.language,
     )
 
 
@@ -145,6 +147,7 @@ def manifest_bytes(manifest: Manifest, *, for_others: bool = False) -> bytes:
     entries: dict[str, object] = {
         "mission": manifest.mission,
         "zone": manifest.zone,
+        "language": manifest.language,
         "as_of": manifest.as_of,
         "fingerprint": manifest.fingerprint,
         "inputs": manifest.inputs_hash,

@@ -19,6 +19,7 @@ from kobo_sync.checks import dates, declared_presence, half_days, nothing_counte
 from kobo_sync.config.config import Config, parse_config
 from kobo_sync.deliverables import deliverable, sentences
 from kobo_sync.deliverables.letterhead import held_on
+from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.errors import ConfigError
 from kobo_sync.language.speaking import speaking
 
@@ -261,3 +262,50 @@ def test_dates_are_checked_against_all_days_of_the_zone() -> None:
 def test_papers_are_dated_by_all_days() -> None:
     assert held_on(facts_of([], DATED, "2025-02-11 2025-02-13")).count("2025") == 2
     assert held_on(facts_of([], DATED)) == held_on(facts_of([], DATED, "2025-02-11..2025-02-12"))
+
+
+def test_who_came_on_the_only_day_of_a_zone_beside_one_of_two_days_was_there_every_day() -> None:
+    toml = DATED.split("[[sessions]]")[0] + "[[groups]]" + DATED.partition("[[groups]]")[2]
+    toml = toml.replace('session = "demi_journee"\n', "", 1)
+    rows = [row("B1", "", DAYS[0]), row("B1", "", DAYS[1]), row("B2", "", DAYS[0])]
+    rows += [row(f"C{n}", "", DAYS[0]) | {"zone": "itzer"} for n in (1, 2, 3)]
+    facts = facts_of(rows, toml)
+    zones = f"code,label_fr,days\nbertat,Bertat,{' '.join(DAYS)}\nitzer,Itzer,{DAYS[0]}\n"
+    config = parse_config(toml, {"config/zones.csv": zones, "config/besoins.csv": NEEDS}, {})
+    listed = present.attendance(replace(facts, config=config, zone=None))
+    assert (listed.n_present, listed.n_full_day) == (5, 4)
+
+
+def test_where_nobody_is_told_apart_nothing_is_said_of_every_day() -> None:
+    facts = facts_of([row("", "matin", DAYS[0]), row("", "matin", DAYS[1])], BY_ROW)
+    assert present.has_full_day(facts)
+    fields = {name: facts.config.forms["presence"].fields[name] for name in ("zone", "session", "day")}
+    nameless = facts.config.forms["presence"].model_copy(update={"fields": fields})
+    config = facts.config.model_copy(update={"forms": {**facts.config.forms, "presence": nameless}})
+    facts = replace(facts, config=config)
+    assert present.n_due(facts) == 4 and not present.has_full_day(facts)
+    values = live_values(facts)
+    assert "presents" in values and "journee_entiere" not in values
+
+
+def test_a_mission_without_test_groups_and_trainer_has_none_of_their_figures() -> None:
+    facts = facts_of([], DATED)
+    bare = facts.config.model_copy(
+        update={
+            "groups": (),
+            "sessions": (),
+            "forms": {name: form for name, form in facts.config.forms.items() if form.role != "test"},
+            "mission": facts.config.mission.model_copy(update={"trainer": ""}),
+        }
+    )
+    assert {"groupes", "themes", "formateur"} <= live_values(facts).keys()
+    assert not {"groupes", "themes", "formateur"} & live_values(replace(facts, config=bare)).keys()
+
+
+def test_many_zones_are_counted_where_their_names_would_fill_pages() -> None:
+    facts = facts_of([], DATED)
+    zone = facts.config.zones[0]
+    many = facts.config.model_copy(update={"zones": tuple(replace(zone, code=f"z{n}") for n in range(60))})
+    with speaking(facts.config.mission.document_language):
+        values = live_values(replace(facts, config=many, zone=None))
+    assert values["zones"].replace("\u00a0", " ") == "60 zones" and values["lieu"] == values["zones"]

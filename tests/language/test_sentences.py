@@ -106,6 +106,8 @@ COMPOSED = [
     ),
     ("  quick: changes by the server's own questions", None, "  قراءة سريعة: التغييرات حسب أسئلة الخادم نفسه"),
     ("what people wrote: it stays (as it is), whole",) * 3,
+    ("Sud, Groupe B", "Sud, Groupe B", "Sud، Groupe B"),
+    ("الموقع أ, أسر نازحة", None, "الموقع أ، أسر نازحة"),
     (
         "there is no zone 'ouest' → the zones are: nord, Aït Bazza, sud",
         "il n’y a pas de zone 'ouest' → les zones sont : nord, Aït Bazza, sud",

@@ -34,7 +34,7 @@ def test_each_language_sets_them_its_own_way(
         assert typography.size(3_400_000) == size
 
 
-@pytest.mark.parametrize(("code", "text"), [("fr", "a, b et c"), ("en", "a, b and c"), ("ar", "a وb وc")])
+@pytest.mark.parametrize(("code", "text"), [("fr", "a, b et c"), ("en", "a, b and c"), ("ar", "a و\u00a0b و\u00a0c")])
 def test_lists(code: Code, text: str) -> None:
     with speaking(code):
         assert typography.listing(["a", "b", "c"]) == text

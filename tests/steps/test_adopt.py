@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,12 @@ from kobo_sync.mission.config_files import alone, take_back
 from kobo_sync.mission.mission import Mission
 from kobo_sync.phones.simulate import instance_xml
 from kobo_sync.steps.adopt import adopt, projects_of_account
+from kobo_sync.steps.adopt_days import set_days
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.diff import diff
 from kobo_sync.steps.export import export
-from kobo_sync.steps.init import NewMission, Template, init
+from kobo_sync.steps.init import STARTER_DAYS, TEMPLATES, NewMission, Template, init
 from kobo_sync.steps.pull import pull
 from kobo_sync.workspace.folders import find
 
@@ -328,3 +330,86 @@ def test_a_consent_is_no_presence_and_codes_that_are_unclear_stand_as_comments(
     assert "present" not in after.forms["presence_b"].fields and after.codes.present == []
     assert after.codes.yes == "yes" and '# [codes] yes = "1"  (deviné, sûr à 55' in toml
     assert after.codes.female == "f" and "female = " in toml
+
+
+SECOND = """
+| survey |                 |         |                     |
+|        | type            | name    | label::English (en) |
+|        | start           | start   |                     |
+|        | select_one town | village | Village             |
+|        | select_one sex  | gender  | Gender              |
+| choices |
+|        | list_name | name | label::English (en) |
+|        | town      | t1   | Upper town          |
+|        | town      | t2   | Lower town          |
+|        | sex       | 1    | Woman               |
+|        | sex       | 2    | Man                 |
+| settings |
+|        | form_title | form_id | version |
+|        | Households | homes   | 1       |
+"""
+
+
+def test_zones_of_each_project_are_written_or_told(field_team: Field, elsewhere: str, tmp_path: Path) -> None:
+    second = put_on_server(field_team, SECOND)
+    mission = new_workspace(tmp_path / "empty", field_team.url, "empty")
+    report = adopt(mission, [elsewhere, second])
+    zones = (mission.workspace.root / "config" / "zones.csv").read_text("utf-8")
+    assert [line.partition(",")[0] for line in zones.splitlines()] == ["code", "S-1", "S-2"]
+    (lacking,) = (finding for finding in report.findings if finding.rule == "ADOPT003")
+    assert lacking.form_id == "homes" and "t1, t2" in lacking.message
+    # Told as recognised is what stands in the settings; a sex that they do not name asks for no codes.
+    (recognised,) = (line for line in report.lines if line.startswith("homes: recognised"))
+    assert recognised == "homes: recognised zone = village; look at [forms.homes] in config/mission.toml"
+    assert not [finding for finding in report.findings if finding.rule == "ADOPT004" and finding.form_id == "homes"]
+    settings = (mission.workspace.root / "config" / "mission.toml").read_text("utf-8")
+    assert re.search(r"\n# Codes [^\n]+\n\n\[codes\]", settings), "what speaks of [codes] stays above it"
+
+
+def test_the_days_are_those_of_the_rows_while_they_are_the_samples(field_team: Field, tmp_path: Path) -> None:
+    root, uid = tmp_path / "empty", put_on_server(field_team, SECOND)
+    adopt(new_workspace(root, field_team.url, "empty"), [uid])
+    xform = next(field_team.phone.xform(form) for form in field_team.phone.forms() if form.asset_uid == uid)
+    for n, start in enumerate(
+        ("2024-11-30T09:00:00.000+01:00", "2025-02-01T09:00:00.000+01:00", "1999-01-01T00:00:00.000Z")
+    ):
+        answers = {"start": start, "village": "t1"}
+        field_team.phone.send(instance_xml(xform, answers, instance_id=f"22222222-2222-4222-8222-00000000000{n}"), {})
+    received = field_team.clock.now.date()
+    mission = reopened(root)
+    pull(mission)
+    (line,) = set_days(mission).lines
+    assert line.startswith(f"the mission’s days are now those of its rows, 2024-11-30 to {received}")
+    assert mission.config.mission.starts_on == date(2024, 11, 30) and mission.config.mission.ends_on == received
+    assert set_days(reopened(root)).lines == (), "days that are the mission's own stay"
+    (change, *_) = changes(mission.desk, path="config/mission.toml")
+    assert change.by == "adopt" and set(change.keys) == {"mission.starts_on", "mission.ends_on"}
+
+
+def test_the_samples_days_are_those_of_every_template(tmp_path: Path) -> None:
+    for template in TEMPLATES:
+        init(tmp_path / template, NewMission(template=template))
+        settings = reopened(tmp_path / template).config.mission
+        assert (settings.starts_on, settings.ends_on) == STARTER_DAYS
+
+
+def test_an_adoption_is_taken_back_after_other_changes(elsewhere: str, field_team: Field, tmp_path: Path) -> None:
+    root = tmp_path / "empty"
+    adopt(new_workspace(root, field_team.url, "empty"), [elsewhere])
+    settings = root / "config" / "mission.toml"
+    settings.write_text(settings.read_text("utf-8").replace('trainer = ""', 'trainer = "Amina"'), "utf-8")
+    mission = reopened(root)
+    (change,) = changes(mission.desk, path="config/mission.toml")
+    take_back(mission, change, by="amina")
+    left = tomllib.loads(settings.read_text("utf-8"))
+    assert left["forms"] == {} and left["server"].get("assets", {}) == {} and left["mission"]["trainer"] == "Amina"
+
+
+def put_on_server(field_team: Field, sheets: str) -> str:
+    """The uid of a project that somebody made there by hand."""
+    client = KoboServer(field_team.url, field_team.url, TOKEN)
+    content, filename = as_workbook(sheets.encode(), "made.md")
+    uid = client.import_form(content, filename, name="Made by hand")
+    client.deploy(client.asset(uid)[0])
+    client.close()
+    return uid

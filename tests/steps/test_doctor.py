@@ -210,3 +210,16 @@ def test_a_project_of_another_workspace_is_told_with_what_helps(field_team: Fiel
         assert finding.severity == "warning" and "take visites out of [server.assets]" in finding.hint
     else:
         assert finding.severity == "error" and "copy its config/ (mission.id)" in finding.hint
+
+
+def test_modules_of_the_missions_own_that_cannot_be_had_are_told(three_databases: Workspace) -> None:
+    settings = three_databases.root / "config" / "mission.toml"
+    (three_databases.root / "half_a_check.py").write_text('CODE = "OURS001"\nTITLE = "Half"\n', "utf-8")
+    text = settings.read_text("utf-8")
+    assert "[checks]\n" in text and 'zone = ["' in text
+    text = text.replace("[checks]\n", '[checks]\nextra = ["no_such_check", "half_a_check"]\n', 1)
+    settings.write_text(text.replace('zone = ["', 'zone = ["no_such_paper", "', 1), "utf-8")
+    ill = [line for line in _looked(three_databases).lines if line.startswith("✗ config/mission.toml")]
+    assert len(ill) == 3
+    assert "'no_such_check' is neither a module" in ill[0] and "'half_a_check' lacks check" in ill[1]
+    assert "'no_such_paper' is neither a module" in ill[2]

@@ -113,6 +113,16 @@ def test_a_final_delivery_in_another_language_waits_for_its_build(built: SimpleN
     kept = [path.read_bytes() for path in (built.out / ".sauvegardes").rglob("*") if path.is_file()]
     assert b"%PDF of somebody's own" in kept
 
+    # English and Arabic documents are called alike: the manifest knows what they are written in, and with which digits.
+    for language, digits in (("en", "latin"), ("ar", "arabic")):
+        write_in(built.root, language)
+        other = type(built.mission)(built.mission.workspace, built.mission.environ, built.mission.clock)
+        settings = other.config.mission.model_copy(update={"digits": digits})
+        other.__dict__["config"] = other.config.model_copy(update={"mission": settings})
+        with pytest.raises(DocumentError, match="the documents of nord were built in another language"):
+            deliver(other, final=True, despite=UNFINISHED)
+        other.close()
+
 
 def test_until_it_is_built_anew_the_report_is_the_one_that_lies_there(built: SimpleNamespace) -> None:  # noqa: F811
     write_in(built.root, "en")

@@ -81,12 +81,12 @@ _SOURCE = r"""
   x.lines.map(show-text).join(linebreak()) }
 #if d.logos.len() > 0 { block(below: 5pt, logos(11mm)) }
 = #d.heading
-#grid(columns: (auto, 1.2fr, auto, 1fr), column-gutter: 8pt, row-gutter: 5pt,
+#grid(columns: (auto, 1.2fr, auto, 1fr), column-gutter: 8pt, row-gutter: if d.rtl { 9pt } else { 5pt },
   ..d.facing.map(pair => (text(fill: muted, pair.at(0)), strong(show-text(pair.at(1))))).flatten())
 #v(4pt)
 #for t in d.tables {
   if t.title != none { block(above: 8pt, below: 4pt, sticky: true, strong(show-text(t.title))) }
-  table(columns: t.widths.map(w => w * 1fr), stroke: .4pt + rule, inset: (x: 3pt, y: 2.5pt), align: horizon,
+  table(columns: t.widths.map(w => w * 1fr), stroke: .4pt + rule, inset: (x: 3pt, y: if d.rtl { 4pt } else { 2.5pt }), align: lines-begin + horizon,
     fill: (_, y) => if y == 0 { ink } else if calc.even(y) { rgb("#F5F7F9") },
     table.header(..t.head.map(white-text)),
     // The first cell gives each row its least height; long texts make it higher.
