@@ -179,7 +179,6 @@ def look_ahead(facts: Facts) -> None:
     zones = {zone.code: dict.fromkeys(values, "") for zone in facts.config.zones}
     for block in report_blocks(facts, zones).values():
         block.write(styles.blank())
-        forget()
 
 
 def _annexes(facts: Facts) -> list[Document]:

@@ -15,7 +15,7 @@ from kobo_sync.store.zones import condition
 from kobo_sync.workspace.result_cache import AnalysisCache, ResultCache, digest
 
 _Cells = dict[str, list[Any]]
-_HELD = 2  # tables of all rows: a form's, and its repeat's
+_HELD = 3  # tables of all rows: a form's, and its repeats'
 
 
 class Tables(Mapping[str, "pd.DataFrame"]):

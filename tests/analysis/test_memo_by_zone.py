@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from kobo_sync.analysis import memo
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget, memo_by_zone, note
 from kobo_sync.model import ELSEWHERE
+from kobo_sync.workspace import result_cache
 from kobo_sync.workspace.result_cache import AnalysisCache, ResultCache
 
 Rows = dict[str, dict[str, list[int]]]  # form → zone as its rows say it → numbers
@@ -130,10 +130,10 @@ def test_a_zone_in_another_spelling_is_counted_with_its_zone(tmp_path: Path, row
 def test_where_many_changed_few_are_read_at_once(tmp_path: Path, rows: Rows) -> None:
     asked(tmp_path, rows)
     Tables.most = 0
-    for zone in ZONES[: memo._FEW + 3]:
+    for zone in ZONES:
         rows["a"][zone] = [-1]
-    assert asked(tmp_path, rows)[1] == set(ZONES[: memo._FEW + 3])
-    assert 0 < Tables.most <= memo._FEW
+    assert asked(tmp_path, rows)[1] == set(ZONES)
+    assert 0 < Tables.most <= result_cache._PIECES < len(ZONES)
 
 
 @memo_by_zone
