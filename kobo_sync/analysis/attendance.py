@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -17,6 +17,7 @@ from kobo_sync.analysis.persons import (
     TRAITS,
     Person,
     Signature,
+    Small,
     ZoneIdentified,
     fuller,
     identified,
@@ -32,7 +33,6 @@ from kobo_sync.lazy import cached_property
 from kobo_sync.model import Zone
 
 __all__ = ["TRAITS", "Attendance", "Completion", "HalfDay", "Person", "Signature", "names", "registered"]
-
 
 Whole = Literal["day", "sessions", "days"]
 _WHO = ("person", "family_name", "given_name", "name_ar", "phone")  # meanings that tell one person from another
@@ -146,18 +146,33 @@ def attendance(facts: Facts) -> Attendance:
     What proves presence, the form's settings say (`FormSettings.proof`). Where a form asks for no half-day (or the config has none)
     no half-day is asked of its rows.
     """
+    return _attendance(facts, lambda person: person)
+
+
+@memo_in_process
+def turnout(facts: Facts) -> Attendance:
+    """`attendance` for whoever counts: of a mission's many persons neither names nor phones, and no signature but its half-day."""
+    return attendance(facts) if facts.zone else _attendance(facts, Small().nameless)
+
+
+def _attendance(facts: Facts, held: Callable[[Person], Person]) -> Attendance:
+    """`attendance`, of each person what *held* gives."""
     config = facts.config
     zones, sessions = signed_by_zone(facts), tuple(session.code for session in config.sessions)
     walk_ins = sorted((each for signed in zones.values() for each in signed.walk_ins), key=lambda each: each[0])
     merged = keys_over_zones(person for _, person in walk_ins)
     people: list[Person] = []
-    for signed in zones.values():
+    reasons, halves, n_rows, n_declared = Counter[str](), dict[str, HalfDay](), 0, 0
+    for signed in zones.values():  # each is made anew when it is asked for: once is enough
         mine = [
             replace(person, key=merged[person.key]) if merged.get(person.key, person.key) != person.key else person
             for person in signed.people
         ]
-        people += mine if mine == list(signed.people) else sorted(mine, key=_order)
-    halves = {half.key: half for signed in zones.values() for half in signed.half_days}
+        people += map(held, mine if mine == list(signed.people) else sorted(mine, key=_order))
+        halves |= {half.key: half for half in signed.half_days}
+        reasons.update(signed.set_aside.values())
+        n_rows += signed.n_rows
+        n_declared += sum(not each.filename for person in mine for each in person.signatures.values())
     by_session = is_by_half_day(facts)
     due = {
         zone.code: half_days.due(config, zone, by_session=by_session) for zone in zones_of(facts) if len(zone.days) > 1
@@ -166,8 +181,6 @@ def attendance(facts: Facts) -> Attendance:
     days_due = {half.day for half in planned.values()}
     others = {half.day for half in halves.values()} - days_due or ({""} if not planned else set())
     planned |= {half.key: half for day in others for half in _due(day, sessions if by_session else ())}
-    reasons = Counter(reason for signed in zones.values() for reason in signed.set_aside.values())
-    n_rows = sum(signed.n_rows for signed in zones.values())
     return Attendance(
         people=tuple(people),
         sessions=sessions,
@@ -179,7 +192,7 @@ def attendance(facts: Facts) -> Attendance:
         n_unsigned=reasons["unsigned"],
         n_no_session=reasons["no_session"],
         n_repeated=reasons["repeated"],
-        n_declared=sum(not each.filename for person in people for each in person.signatures.values()),
+        n_declared=n_declared,
         n_refused=sum(meaning.refused_by_zone(facts, "registration").values()),
         due={zone: frozenset(half.key for half in mine) for zone, mine in due.items()},
     )

@@ -25,7 +25,7 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
     zone, has = facts.zone.code if facts.zone else "", facts.config.has_role
     numbers: list[Indicator] = []
     if has("registration", "attendance"):
-        numbers += _attendance(facts, zone, present.attendance(facts))
+        numbers += _attendance(facts, zone, present.turnout(facts))
     if has("test"):
         numbers += _learning(zone, learning(facts))
     if has("attendance"):
@@ -130,7 +130,7 @@ def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Ind
 
 
 def _rates(facts: Facts, zone: str) -> list[Indicator]:
-    has, n_present = facts.config.has_role, present.attendance(facts).n_present
+    has, n_present = facts.config.has_role, present.turnout(facts).n_present
     answers: dict[str, int] = {}
     if has("test"):
         answers |= {"test_before": learning(facts).n_before, "test_after": learning(facts).n_after}

@@ -299,8 +299,14 @@ class _Test(NamedTuple):
 @memo_in_process
 def _tests(facts: Facts) -> list[tuple[str, str, str, str, _Marks]]:
     """(root uuid, zone, person's key, moment, marks) of each usable test in the order received."""
-    tests = sorted((test for tests in usable_tests(facts).values() for test in tests), key=lambda test: test.order)
-    return [test[1:] for test in tests]
+    texts: dict[str, str] = {}  # equal texts and marks are held once
+    alike: dict[_Marks, _Marks] = {}
+    tests: list[tuple[meaning.Order, tuple[str, str, str, str, _Marks]]] = []
+    for zone, mine in usable_tests(facts).items():
+        for order, root, _, *own, marks in mine:
+            key, moment = (texts.setdefault(text, text) for text in own)
+            tests.append((order, (root, zone, key, moment, alike.setdefault(marks, marks))))
+    return [test for _, test in sorted(tests, key=lambda test: test[0])]
 
 
 @memo_by_zone

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_type_hints
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.language.speaking import spoken
@@ -36,7 +36,10 @@ class AnalysisCache(Protocol):
         """Keep it for the next run."""
 
     def parts(self, name: str, kind: Any) -> tuple[Collection[str], Parts[Any]]:
-        """The forms that what was kept zone by zone rests on, and that, each of type *kind*; nothing of either where nothing is."""
+        """The forms that what was kept zone by zone rests on, and that, `packed`, each value of type *kind*; nothing of either where nothing is."""
+
+    def packed(self, values: Mapping[str, Any], kind: Any) -> Mapping[str, Any]:
+        """*values*, each of type *kind*, in the little room that they take on disk: one is made anew whenever it is asked for."""
 
     def put_parts(self, name: str, forms: Collection[str], parts: Parts[Any]) -> None:
         """Keep it for the next run."""
@@ -46,6 +49,9 @@ class AnalysisCache(Protocol):
 
     def tables(self, zones: Sequence[str]) -> Mapping[str, pd.DataFrame]:
         """The rows of these zones, or of `ELSEWHERE` alone."""
+
+    def together(self, zones: Collection[str]) -> Iterable[Sequence[str]]:
+        """*zones*, so many at a time as their rows are read together: of all, the rows would fill the memory."""
 
 
 class _Reading(threading.local):
@@ -159,8 +165,8 @@ def memo_by_zone(
             by_zone = results_of(facts.tables)
         else:
             name, kind = _name(analyse, args, kwargs), get_type_hints(analyse)["return"]
-            by_zone = _kept_by_zone(facts, memory, name, kind, others(facts), results_of)
-        return {zone: by_zone[zone] for zone in sorted(by_zone)}
+            by_zone = _kept_by_zone(facts, memory, name, get_args(kind)[1], others(facts), results_of)
+        return by_zone if isinstance(by_zone, _ByZone) else {zone: by_zone[zone] for zone in sorted(by_zone)}
 
     return memoised
 
@@ -184,14 +190,14 @@ def _kept_by_zone(
     parts = {zone: part for zone, part in kept.items() if part[0] == state(zone, forms)}
     due = [zone.code for zone in facts.config.zones if zone.code not in parts]
     if due or ELSEWHERE not in parts:
+        new: dict[str, Mapping[str, V]] = {}
         with _noted() as read:
-            if len(due) <= max(_FEW, len(zones) // 10):
-                fresh = results_of(memory.tables(due)) if due else {}
-            else:
-                due, fresh = sorted(zones), results_of(facts.tables)
-            new = {zone: {zone: fresh[zone]} if zone in fresh else {} for zone in due}
+            for some in [due] if len(due) <= _few(zones) else memory.together(due):
+                fresh = results_of(memory.tables(some)) if some else {}
+                new |= {zone: memory.packed({zone: fresh[zone]} if zone in fresh else {}, kind) for zone in some}
             if ELSEWHERE not in parts:
-                new[ELSEWHERE] = dict(results_of(memory.tables([ELSEWHERE]))) if memory.state(ELSEWHERE, ()) else {}
+                fresh = results_of(memory.tables([ELSEWHERE])) if memory.state(ELSEWHERE, ()) else {}
+                new[ELSEWHERE] = memory.packed(fresh, kind)
             if zones & {*new.get(ELSEWHERE, ())}:  # a row says a zone in another spelling: it cannot be told apart
                 return results_of(facts.tables)
         forms = {*forms, *read}
@@ -199,7 +205,30 @@ def _kept_by_zone(
         parts |= {zone: (state(zone, forms), value) for zone, value in new.items()}
         memory.put_parts(name, forms, parts)
     note(*forms)
-    return {zone: value for _, part in parts.values() for zone, value in part.items()}
+    return _ByZone({zone: part for _, part in parts.values() for zone in part})
+
+
+def _few(zones: Collection[str]) -> int:
+    return max(_FEW, len(zones) // 10)
+
+
+class _ByZone(Mapping[str, V]):
+    """What each zone gave, by zone in order: made anew, from what its part holds `packed`, whenever it is asked for."""
+
+    def __init__(self, part_of: Mapping[str, Mapping[str, V]]) -> None:
+        self._part_of = {zone: part_of[zone] for zone in sorted(part_of)}
+
+    def __getitem__(self, zone: str) -> V:
+        return self._part_of[zone][zone]
+
+    def __contains__(self, zone: object) -> bool:
+        return zone in self._part_of
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._part_of)
+
+    def __len__(self) -> int:
+        return len(self._part_of)
 
 
 def _memory(facts: Facts) -> AnalysisCache | None:

@@ -54,7 +54,7 @@ def dashboard_of(whole: Facts, places: Iterable[Mapping[str, Any]]) -> dict[str,
 def place(facts: Facts) -> dict[str, Any]:
     """The figures of a zone, or of the mission, as `dashboard` has them; *asked* names those that the mission's forms can tell."""
     zone = facts.zone
-    listed, ranked = present.attendance(facts), needs(facts)
+    listed, ranked = present.turnout(facts), needs(facts)
     values = {indicator.name: indicator for indicator in indicators(facts)}
     rates = {name: values[key] for name in _RATES if (key := f"response_rate:{name}") in values}
     catalogue = labels.needs(facts)
@@ -112,7 +112,7 @@ def _published(facts: Facts) -> dict[str, Any]:
     printed, came = printed_needs(facts), told_number(facts, "present")
     rate, figures = None, asked(facts)
     if came.exact and not came.partial and "present" in figures:
-        rate = present.completion(present.attendance(facts), present.zones_of(facts)).share
+        rate = present.completion(present.turnout(facts), present.zones_of(facts)).share
     has = facts.config.has_role
     rates = {name: what for name, (what, role) in _RATES.items() if has(role) and has("attendance")}
     catalogue = labels.needs(facts)

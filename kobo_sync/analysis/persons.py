@@ -27,6 +27,7 @@ from kobo_sync.language.catalogue import t
 from kobo_sync.lazy import cached_property
 
 _OWN_TEXTS = ("key", "zone", "code", "home")
+_NAMING = frozenset(("family_name", "given_name", "name_ar", "phone"))
 TRAITS = (*meaning.IDENTITY, "age_band", "function")
 _PLACES = {trait: at for at, trait in enumerate(TRAITS)}
 
@@ -43,6 +44,9 @@ class Signature:
     filename: str
     answered: bool = False
     begun_at: str = ""
+
+
+_NONE: Mapping[str, Signature] = {}
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,18 @@ def registered(facts: Facts) -> Mapping[str, Person]:
 @memo_in_process
 def registered_in(facts: Facts) -> Mapping[str, Person]:
     """Registered persons of these rows by key; the first registration of a code stays, as in the roster that phones show."""
+    return _by_key(row for rows in registrations_by_zone(facts).values() for row in rows)
+
+
+def everybody_in(facts: Facts) -> Mapping[str, Person]:
+    """`registered_in` for those who hold a whole mission's persons: in little memory, and nowhere else."""
+    small = Small()
+    zones = registrations_by_zone(facts).values()
+    return _by_key((order, small.person(person)) for rows in zones for order, person in rows)
+
+
+def _by_key(rows: Iterable[tuple[meaning.Order, Person]]) -> dict[str, Person]:
     people: dict[str, Person] = {}
-    rows = (row for rows in registrations_by_zone(facts).values() for row in rows)
     for _, person in sorted(rows, key=lambda row: row[0]):
         people.setdefault(person.key, person)
     return people
@@ -133,17 +147,33 @@ class _Traits(Mapping[str, str]):
         return repr(dict(self))
 
 
-def held_once(people: Mapping[str, Person]) -> Mapping[str, Person]:
-    """*people*, fresh ones that nobody else has yet, with texts that several share as one object: a mission has many persons."""
-    texts: dict[str, str] = {}
-    nothing: dict[str, Signature] = {}
-    for key, person in people.items():
-        texts[key] = key
-        one = {name: texts.setdefault(text, text) for name in _OWN_TEXTS if (text := getattr(person, name)) is not None}
-        traits = _Traits(texts.setdefault(text, text) for text in map(person.traits.__getitem__, TRAITS))
-        for name, value in {**one, "traits": traits, **({} if person.signatures else {"signatures": nothing})}.items():
-            object.__setattr__(person, name, value)
-    return people
+class Small:
+    """Makes small what is held of many persons: of equal texts one is held, and traits lie in tuples."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._traits: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._signatures: dict[tuple[str, ...], Mapping[str, Signature]] = {}
+
+    def person(self, person: Person) -> Person:
+        """The person with the same texts."""
+        traits = _Traits(self._text(person.traits[trait]) for trait in TRAITS)
+        return replace(person, **self._own(person), traits=traits, signatures=person.signatures or _NONE)
+
+    def nameless(self, person: Person) -> Person:
+        """The person for whoever counts: without names, phone, and what the signatures are."""
+        texts = tuple("" if trait in _NAMING else self._text(person.traits[trait]) for trait in TRAITS)
+        traits = self._traits.setdefault(texts, _Traits(texts))
+        signed = tuple(map(self._text, person.signatures))
+        signatures = self._signatures.setdefault(signed, dict.fromkeys(signed, Signature("", "")))
+        return replace(person, **self._own(person), traits=traits, signatures=signatures)
+
+    def _own(self, person: Person) -> dict[str, Any]:
+        texts = {name: getattr(person, name) for name in _OWN_TEXTS}
+        return {name: None if text is None else self._text(text) for name, text in texts.items()}
+
+    def _text(self, text: str) -> str:
+        return self._texts.setdefault(text, text)
 
 
 def listed(facts: Facts) -> dict[str, Person]:
@@ -248,9 +278,14 @@ class ZoneIdentified:
 @memo_in_process
 def identified(facts: Facts) -> Identified:
     """The persons of the attendance rows of *facts*, walk-ins zone by zone (`keys_over_zones` for the mission)."""
-    zones = identified_by_zone(facts)
-    people = sorted((each for zone in zones.values() for each in zone.people), key=lambda each: each[0])
-    rows = {root: (zone, key) for zone, mine in zones.items() for root, key in mine.rows.items()}
+    rows: dict[str, Place] = {}
+    people: list[tuple[meaning.Order, Person]] = []
+    small = Small()
+    for zone, mine in identified_by_zone(facts).items():
+        people += ((order, small.person(person)) for order, person in mine.people)
+        places = {key: (zone, key) for key in mine.rows.values()}
+        rows |= {root: places[key] for root, key in mine.rows.items()}
+    people.sort(key=lambda each: each[0])
     return Identified(rows, {(person.zone, person.key): person for _, person in people})
 
 
@@ -304,6 +339,11 @@ def bearers_of(everybody: Mapping[str, Person]) -> Mapping[str, list[Person]]:
                 bearers.setdefault(name, []).append(person)
         _last_bearers[0] = everybody, bearers
     return bearers
+
+
+def forget_bearers() -> None:
+    """Give up whom `bearers_of` was asked for last: nobody asks for zone after zone any more."""
+    _last_bearers[0] = {}, {}
 
 
 def _stranger(

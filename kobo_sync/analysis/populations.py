@@ -185,9 +185,9 @@ def _zones_without_groups(facts: Facts) -> list[str]:
 def _together(facts: Facts, what: What, total: int) -> int:
     """The persons of the zones that are told, each once; *total* is their number zone by zone."""
     if what == "present":
-        return present.attendance(told(facts, "registration", "attendance")).n_present
+        return present.turnout(told(facts, "registration", "attendance")).n_present
     if what == "full_day":
-        return present.attendance(told(facts, "registration", "attendance")).n_full_day
+        return present.turnout(told(facts, "registration", "attendance")).n_full_day
     if what in ("before", "after", "pairs"):
         return n_tested(told(facts, "test"), what)
     return total
@@ -237,7 +237,7 @@ def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
 def _attendance_by_zone(facts: Facts, what: What) -> dict[str, int]:
     if what == "refused":
         return dict(meaning.refused_by_zone(facts, "registration"))
-    listed = present.attendance(facts)
+    listed = present.turnout(facts)
     people = {
         "present": listed.present,
         "full_day": listed.full_day,

@@ -57,7 +57,7 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
     A mission that asks no sex has the column of those without one alone. All persons are in the table, so that no small number can be had by taking its total from another's;
     *printed_by_zones*: nor by taking those of the zones' own papers from the mission's.
     """
-    came = present.attendance(told(facts, "registration", "attendance"))
+    came = present.turnout(told(facts, "registration", "attendance"))
     sexes = (facts.config.codes.female, facts.config.codes.male) if present.asks(facts, "sex") else ()
 
     def cells(people: Iterable[present.Person]) -> list[tuple[str, str, str]]:

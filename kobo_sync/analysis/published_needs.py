@@ -284,7 +284,7 @@ def present_by_trait(facts: Facts, trait: Literal["group", "sex"]) -> Mapping[st
         if trait == "group"
         else {facts.config.codes.female, facts.config.codes.male}
     )
-    for person in present.attendance(facts).present:
+    for person in present.turnout(facts).present:
         code = person.traits[trait] if person.traits[trait] in known else NO_GROUP
         mine = zones.setdefault(person.zone or ELSEWHERE, {})
         mine[code] = mine.get(code, 0) + 1

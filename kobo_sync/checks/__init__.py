@@ -19,7 +19,7 @@ from typing import cast
 
 from kobo_sync import plug_ins
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.memo import forget, memo_over_runs
 from kobo_sync.analysis.quoting import shown
 from kobo_sync.checks import enumerators, missing
 from kobo_sync.checks.sheet import sheet
@@ -118,15 +118,18 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
     """
     zone_parts = list(parts)
     findings = [finding for part in zone_parts for finding in part.alone]
-    for check in checks_of((), whole.config.checks.off):
+    checks = checks_of((), whole.config.checks.off)
+    for form_id in whole.config.forms:  # form by form: of all rows those of one are enough to hold
+        for check in checks:
+            if check.in_form:
+                findings += _guarded(check.code, lambda c=check, f=form_id: _in_form(whole, c.code, f))  # type: ignore[misc]
+        forget()
+    for check in checks:
         if check.code == missing.CODE:
             findings += missing.judged(each for part in zone_parts for each in part.missing)
         elif check.code == enumerators.CODE:
             findings += enumerators.judged(whole, (each for part in zone_parts for each in part.works))
-        elif check.in_form:
-            for form_id in whole.config.forms:
-                findings += _guarded(check.code, lambda c=check, f=form_id: _in_form(whole, c.code, f))  # type: ignore[misc]
-        elif not check.alone:
+        elif not check.alone and not check.in_form:
             findings += _guarded(check.code, lambda c=check: _over_zones(whole, c.code))  # type: ignore[misc]
     return ordered(findings)
 

@@ -80,7 +80,7 @@ def build(facts: Facts) -> list[Document]:
 
 def key_figures(document: WordDocument, facts: Facts) -> None:
     """Adds the band of numbers: presence, then test, gain and recommendation where the mission asks for them."""
-    listed = present.attendance(facts)
+    listed = present.turnout(facts)
     quota = present.completion(listed, present.zones_of(facts)).quota
     slash = f"{typography.NNBSP}/{typography.NNBSP}"
     printed, advice = printed_change(facts), printed_advice(facts)

@@ -211,7 +211,7 @@ def _quota_share(facts: Facts) -> float | None:
     number = told_number(facts, "present")
     if not number.exact or number.partial or not facts.config.forms_with_role("attendance"):
         return None
-    return present.completion(present.attendance(facts), present.zones_of(facts)).share
+    return present.completion(present.turnout(facts), present.zones_of(facts)).share
 
 
 def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:

@@ -8,9 +8,10 @@ from functools import partial
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import forget
 from kobo_sync.config.file_names import REPORT, FileName
 from kobo_sync.deliverables import letterhead, report_annexes
-from kobo_sync.deliverables.live_values import conditions, live_values
+from kobo_sync.deliverables.live_values import conditions, live_values, live_values_in_turn
 from kobo_sync.deliverables.report_blocks import (
     SUPERSEDED,
     acronyms_of_words,
@@ -157,7 +158,7 @@ def _unexplained(facts: Facts, living_report: living.Living) -> list[Finding]:
     """A finding for the acronyms that people wrote in the report and that its list does not explain."""
     if "sigles" not in living_report.blocks:  # without a list there is nothing to add to
         return []
-    unknown = report_annexes.unexplained(facts, living.prose(living_report.content, PATH.of(facts.config)))
+    unknown = report_annexes.unexplained(facts, living_report.prose)
     if not unknown:
         return []
     message = f"the report uses acronyms that its list does not explain: {', '.join(unknown)}"
@@ -171,7 +172,10 @@ def _place(facts: Facts) -> str:
 
 def look_ahead(facts: Facts) -> None:
     """Work out what the report will say of the rows: with a memory it is kept, and they need not be held until then."""
-    values = live_values(facts)
+    values: dict[str, str] = {}
+    for some in live_values_in_turn(facts):
+        values |= some
+        forget()  # what is kept is kept: the rows that it was made from are not to be held beside the next ones'
     zones = {zone.code: dict.fromkeys(values, "") for zone in facts.config.zones}
     for block in report_blocks(facts, zones).values():
         block.write(styles.blank())

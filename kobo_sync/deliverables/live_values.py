@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
@@ -75,13 +75,28 @@ def live_values(facts: Facts) -> dict[str, str]:
 
     A figure that the mission's forms do not ask is not there.
     """
+    return {name: text for values in live_values_in_turn(facts) for name, text in values.items()}
+
+
+def live_values_in_turn(facts: Facts) -> Iterator[dict[str, str]]:
+    """`live_values`, those of one role after the other: of many rows one role's are enough to hold."""
     has = facts.config.has_role
-    values = identity_values(facts)
-    values |= _people(facts) if has("attendance") else {}
-    values |= _learnt(facts) if has("test") else {}
-    values |= _judged(facts) if has("satisfaction") else {}
-    values |= _wanted(facts) if has("needs") else {}
-    values |= _planned(facts) if has("road_map") else {}
+    parts: tuple[tuple[bool, Callable[[Facts], dict[str, str]]], ...] = (
+        (True, identity_values),
+        (has("attendance"), _people),
+        (has("test"), _learnt),
+        (has("satisfaction"), _judged),
+        (has("needs"), _wanted),
+        (has("road_map"), _planned),
+        (True, _received),
+    )
+    for is_asked, values in parts:
+        if is_asked:
+            yield {name: typography.spaced(text) for name, text in values(facts).items()}
+
+
+def _received(facts: Facts) -> dict[str, str]:
+    values = {}
     for form_id, repeat in counted_forms(facts):
         values[f"{ANSWERED}{form_id}" + f"/{repeat}" * bool(repeat)] = letterhead.denominator(
             counted_rows(facts, form_id, repeat)
@@ -94,7 +109,7 @@ def live_values(facts: Facts) -> dict[str, str]:
         t("Data cut-off: {day}", day=values["donnees_au"]) if facts.as_of else t("No data were received")
     )
     values["soumissions"] = letterhead.received(letterhead.n_submissions(facts, facts.config.forms))
-    return {name: typography.spaced(text) for name, text in values.items()}
+    return values
 
 
 def _people(facts: Facts) -> dict[str, str]:

@@ -220,7 +220,7 @@ def _who_came(document: WordDocument, facts: Facts) -> None:
     participation.groups_and_sexes(document, facts)
     if letterhead.nobody_told(facts):
         return
-    ages = _by_age(facts, present.attendance(told(facts, "registration", "attendance")))
+    ages = _by_age(facts, present.turnout(told(facts, "registration", "attendance")))
     if ages:
         writer.table(document, ages)
 

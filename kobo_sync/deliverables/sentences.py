@@ -82,7 +82,7 @@ _LESS = later_n(", that is {moved} point less", ", that is {moved} points less")
 def presence(facts: Facts) -> str:
     """How many came, for how many places, in which zones."""
     zones = [(labels.zone(facts, zone.code), zone_number(facts, zone.code, "present").n) for zone in facts.config.zones]
-    quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
+    quota = present.completion(present.turnout(facts), present.zones_of(facts)).quota
     came = [name for name, n in zones if n]
     missing = [name for name, n in zones if not n]
     number, rate = told_number(facts, "present"), figures.quota_rate(facts)
@@ -236,7 +236,7 @@ def _men(n: int) -> str:
 
 def quota_words(facts: Facts) -> str:
     """What stands beside « present / quota »: the rate, and its rule where it is not the quotient of the two."""
-    quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
+    quota = present.completion(present.turnout(facts), present.zones_of(facts)).quota
     return quota_label(told_number(facts, "present"), quota, figures.quota_rate(facts))
 
 

@@ -96,7 +96,7 @@ def _missing(n: int, nothing_received: str) -> str:
 def _figures(facts: Facts, asks: _Asks, plan: RoadMap) -> list[tuple[str, str]]:
     figures = []
     if asks.attendance:
-        quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
+        quota = present.completion(present.turnout(facts), present.zones_of(facts)).quota
         came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
         figures.append(
             (

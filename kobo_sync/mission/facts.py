@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import Names, asked_of_people, common_words, names_in, names_of, together
-from kobo_sync.analysis.persons import held_once, keys_seen, registered, registered_in
+from kobo_sync.analysis.persons import everybody_in, keys_seen, registered
 from kobo_sync.forms.sheets import Book
 from kobo_sync.lazy import cached_property, pd
 from kobo_sync.mission.mission import Mission
@@ -115,17 +115,25 @@ def _with_memory(mission: Mission, facts: Facts, marks: Marks, named_only: bool)
     """*facts* whose tables know what earlier runs found in them, and which tell of everybody."""
     shared, results = rests_on(mission, facts), mission.workspace.cache
     tables, lists = Tables(mission, _named(mission) if named_only else None), Tables(mission, _registering(mission))
-    if named_only and len(marks.zones) > _MANY:
-        pieces = [(batch, _keys(marks, batch, shared)) for batch in batches(marks)]
-        tables = KeptTables(mission, _named(mission), results, pieces)
     zones = {code: mark.states for code, mark in marks.zones.items() if any(mark.counts.values())}
-    some = partial(Tables, mission, _named(mission))
-    tables.memory = lists.memory = AnalysisCache(results, shared, marks.whole.states, zones, some)
+    read_together = batches(marks)
+    some: Callable[[Sequence[str]], Tables] = partial(Tables, mission, _named(mission))
+    if named_only and len(marks.zones) > _MANY:
+        pieces = {tuple(batch): _keys(marks, batch, shared) for batch in read_together}
+        tables = KeptTables(mission, _named(mission), results, list(pieces.items()))
+
+        def some(codes: Sequence[str]) -> Tables:
+            own = [(batch, keys) for batch, keys in pieces.items() if not set(codes).isdisjoint(batch)]
+            if sum(len(batch) for batch, _ in own) == len(codes):
+                return KeptTables(mission, _named(mission), results, own, codes)
+            return Tables(mission, _named(mission), codes)
+
+    tables.memory = lists.memory = AnalysisCache(results, shared, marks.whole.states, zones, some, read_together)
     return replace(
         facts,
         tables=tables,
         names=cache(lambda: _names_by_zone(mission, facts, marks, shared)),
-        registered=cache(lambda: held_once(registered_in(replace(facts, tables=lists, as_of=None)))),
+        registered=cache(lambda: everybody_in(replace(facts, tables=lists, as_of=None))),
     )
 
 

@@ -15,6 +15,7 @@ from kobo_sync.store.zones import condition
 from kobo_sync.workspace.result_cache import AnalysisCache, ResultCache, digest
 
 _Cells = dict[str, list[Any]]
+_HELD = 3  # tables of all rows: a form's, and its repeats'
 
 
 class Tables(Mapping[str, "pd.DataFrame"]):
@@ -59,10 +60,18 @@ class Tables(Mapping[str, "pd.DataFrame"]):
 
 
 class KeptTables(Tables):
-    """Those of a whole mission, whose cells are kept a few zones at a time: the database takes many times as long to give them.
+    """Those of a whole mission, or of *zones*, whose cells are kept a few zones at a time: the database takes many times as long to give them.
 
-    *pieces*: the zones of each, and per form the key of what their rows look like (empty: there are none).
+    *pieces*: the zones of each, all of them together those of the tables, and per form the key of what their rows look like
+    (empty: there are none). Those that were asked for last are held.
     """
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        frame = super().__getitem__(name)
+        self._tables[name] = self._tables.pop(name)
+        if len(self._tables) > _HELD:
+            del self._tables[next(iter(self._tables))]
+        return frame
 
     def __init__(
         self,
@@ -70,8 +79,9 @@ class KeptTables(Tables):
         only: Container[str],
         cache: ResultCache,
         pieces: Sequence[tuple[Sequence[str], Mapping[str, str]]],
+        zones: Sequence[str] = (),
     ) -> None:
-        super().__init__(mission, only)
+        super().__init__(mission, only, zones)
         self._cache, self._pieces = cache, pieces
 
     def _read(self, table: FlatTable, form_id: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.people import names_of
-from kobo_sync.analysis.persons import bearers_of, registered
+from kobo_sync.analysis.persons import bearers_of, forget_bearers, registered
 from kobo_sync.analysis.populations import coarse
 from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
@@ -28,8 +28,9 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.mission.zone_figures import figures_of_zone
 from kobo_sync.model import Document, Finding, Manifest, ManifestFile, Report, Zone
-from kobo_sync.steps import build_worker, libreoffice
+from kobo_sync.steps import build_worker
 from kobo_sync.steps.analyse import figures_of, then_figures
+from kobo_sync.steps.report_pdf import late_pdf, report_pdf
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 MISSION_FOLDER = "mission"
@@ -202,9 +203,7 @@ class _Run:
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""
         if len(self.changes) >= _MANY:
-            from kobo_sync.documents.pdf import typeset
-
-            typeset.forget()
+            self._give_up_zones()
         previous = self.workspace.previous_set(MISSION_FOLDER)
         names = self.mission.config.mission_papers
         inputs_hash = self.inputs.of_mission(self.whole, self.marks.whole)
@@ -237,11 +236,11 @@ class _Run:
         if report is None and (pdf or fresh):
             raise _no_report("config/mission.toml", 'add "final_report"')
         if report is not None:
-            made_pdf = _report_pdf(previous, report, pdf)
+            made_pdf = report_pdf(previous, report, pdf)
             if made_pdf is not None:
                 documents.append(("final_report", made_pdf))
             elif path := final_report.PDF_PATH.among(previous.files, facts.config):
-                findings.append(_late_pdf(path))
+                findings.append(late_pdf(MISSION_FOLDER, path))
         figures = before.figures if before and is_same else live_values(facts)
         manifest = manifest_of_set(facts, documents, inputs_hash, figures, findings)
         self.findings += [
@@ -251,6 +250,19 @@ class _Run:
         if untold:
             self.workspace.put_told_sets(told)
         self.lines.append(_counted(MISSION_FOLDER, documents, self.counts))
+
+    def _give_up_zones(self) -> None:
+        """Hold nothing any more that zones asked for: the mission's figures are kept, and its tables need the memory."""
+        fresh = gather_facts(self.mission, marks=self.marks)
+        self.whole = replace(self.whole, tables=fresh.tables, names=fresh.names, registered=fresh.registered)
+        self.__dict__.pop("compared", None)
+        forget_bearers()
+        forget()
+        gc.unfreeze()
+        gc.collect()
+        from kobo_sync.documents.pdf import typeset
+
+        typeset.forget()
 
     def _stays(self, manifest: Manifest, previous: PreviousSet) -> bool:
         """Leave the mission's set, made from what it would be made from now, as it is, unless somebody changed a file of it."""
@@ -359,34 +371,6 @@ def manifest_of_set(
             for maker, document in in_order
         },
         language=facts.config.mission.document_language.as_said,
-    )
-
-
-# ── the mission's own set ───────────────────────────────────────────────────
-
-
-def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Document | None:
-    """The report's PDF: the one there is while the report is the same, a new one when it is *as_pdf*, else none."""
-    path = f"{report.path.removesuffix('.docx')}.pdf"
-    is_ours = path in previous.listed
-    is_same = path in previous.files and previous.digest(report.path) == hashlib.sha256(report.content).hexdigest()
-    if is_same and is_ours and not as_pdf:
-        return Document(path, previous.files[path](), report.classification)
-    if not as_pdf:
-        return None
-    from kobo_sync.documents.word.living import flattened
-
-    draft = flattened(report.content, hints=True)  # what is still to be written stays in sight
-    return Document(path, libreoffice.pdfs({path: draft})[path], report.classification)
-
-
-def _late_pdf(path: str) -> Finding:
-    return Finding(
-        "REPORT009",
-        "info",
-        f"{MISSION_FOLDER}/{path}",
-        "the report has changed: its old PDF is taken away",
-        "`kobo-sync build --pdf` makes a new one",
     )
 
 

@@ -120,3 +120,32 @@ def test_a_walk_in_is_the_same_person_however_the_name_is_written() -> None:
     ]
     keys = present.walk_in_keys(facts_of(people, rows))
     assert keys["u0002"] == keys["u0004"] != keys["u0003"] and keys["u0005"] == "B1" and len(keys) == 4
+
+
+def test_whoever_counts_a_mission_counts_the_same_and_holds_no_names() -> None:
+    people = [
+        person("B1", "Tazi", "Hamid", groupe="ed", sexe="h", telephone="0612345678"),
+        person("B2", "El Fassi", "Naïma", groupe="cld", sexe="f"),
+        person("O1", "Alami", "Zineb", zone="oumjniba", groupe="cld", sexe="f"),
+    ]
+    rows = [
+        *(signed(who, session) for who in ("B1", "B2") for session in ("matin", "apres_midi")),
+        signed("B1", zone="oumjniba"),
+        signed("hors_liste", nom="Zaïdi", prenom="Itto", sexe="f", groupe="cld"),
+        signed("hors_liste", nom="Zaïdi", prenom="Itto", sexe="f", groupe="cld", zone="oumjniba"),
+    ]
+    facts = mission_of(people, rows)
+    listed, counted = present.attendance(facts), present.turnout(facts)
+    for trait in ("zone", "sex", "group", "age_band"):
+        assert counted.counts(trait) == listed.counts(trait)
+    numbers = [(each.n_present, each.n_full_day, each.n_registered, each.n_declared) for each in (listed, counted)]
+    assert numbers == [(3, 2, 3, 0)] * 2
+    zones = facts.config.zones
+    assert present.completion(counted, zones) == present.completion(listed, zones)
+    assert present.completion_by_group(counted, zones, ("ed", "cld")) == present.completion_by_group(
+        listed, zones, ("ed", "cld")
+    )
+    assert [p.signatures.keys() for p in counted.people] == [p.signatures.keys() for p in listed.people]
+    assert {p.traits[name] for p in counted.people for name in ("family_name", "given_name", "phone")} == {""}
+    one = facts_of(people, rows)
+    assert present.turnout(one) is present.attendance(one)

@@ -20,7 +20,8 @@ FONTS = (
     "Noto Sans Tifinagh", "Ebrima", "DejaVu Sans",
 )  # fmt: skip
 _PPI = 150
-_REMEMBERED = 11  # papers
+_REMEMBERED = 11  # papers; of a large build's most are never asked for again
+_AGED = 3  # papers that each one counts for
 _HEAD = """
 #let data = json(bytes(sys.inputs.data))
 #set text(font: data.fonts, fallback: true, lang: data.language, dir: if data.rtl { rtl } else { ltr })
@@ -64,6 +65,7 @@ def _set(template: str, data: Mapping[str, Any], name: str, shape: Mapping[str, 
         raise DocumentError(
             f"{name!r} cannot be set: {error.message}", hint="report this with the form or list it was made from"
         ) from error
+    _age(_AGED - 1)
     if not isinstance(output, bytes):
         raise DocumentError(
             f"{name!r} came out as no page or several", hint="report this with the form or list it was made from"
@@ -76,10 +78,15 @@ def forget() -> None:
 
     Its threads have heaps of their own, which no other part of the program can use until they are given back.
     """
-    for _ in range(_REMEMBERED):
-        typst.Compiler(b"", font_paths=_fonts()).compile(format="pdf", timestamp=0)
+    _age(_REMEMBERED)
     with suppress(AttributeError, OSError):  # glibc has it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def _age(papers: int) -> None:
+    """Set so many empty ones, a millisecond each: what Typst remembers, thirty megabytes of three papers, grows older by them."""
+    for _ in range(papers):
+        typst.Compiler(b"", font_paths=_fonts()).compile(format="pdf", timestamp=0)
 
 
 @lru_cache(maxsize=1)

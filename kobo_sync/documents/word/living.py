@@ -17,7 +17,17 @@ from lxml import etree
 from kobo_sync.documents.word import contents, islands, live_fields, styles, watermark
 from kobo_sync.documents.word.package import saved
 from kobo_sync.documents.word.report_state import State, put_state, read_state
-from kobo_sync.documents.word.template import TO_WRITE, Block, Content, Note, block_title, filled, opened, slot_key
+from kobo_sync.documents.word.template import (
+    TO_WRITE,
+    Block,
+    Content,
+    Note,
+    block_title,
+    blocks_of,
+    filled,
+    opened,
+    slot_key,
+)
 from kobo_sync.documents.word.wordml import W
 from kobo_sync.documents.word.writer import EPOCH
 from kobo_sync.language.arabic import Arabic
@@ -33,35 +43,37 @@ _MONTHS = "|".join((*French.months, *English.months, *Arabic.months))
 class Living:
     """A living report's bytes; *changed* is False when they are those given. *notes* tell what was done or found.
 
-    *blocks* are those that it was begun with, or has been given since.
+    *blocks* are those that it was begun with, or has been given since; *prose* is what people wrote in it, a line per paragraph:
+    neither islands nor hints of slots.
     """
 
     content: bytes
     notes: tuple[Note, ...]
     changed: bool
     blocks: frozenset[str] = frozenset()
+    prose: str = ""
 
 
 def begin(template: bytes, content: Content, name: str) -> Living:
     """A new report from *template*; unknown marks stay visible and are noted. Raises: DocumentError."""
+    blocks = {**content.blocks, **{key: block_of("") for key, block_of in content.from_words.items()}}
+    # First, and not beside the report: tables of many zones fill the memory.
+    places = blocks_of(template, name)
+    prints = _prints_of({key: block for key, block in blocks.items() if key in places})
     document = filled(template, content, name, live=True)
+    prints |= _prints_of({key: blocks[key] for key in sorted(document.placed - prints.keys())})  # those of parts
     live_fields.put_properties(document.document, content.values)
     if content.draft:
         watermark.mark(document.document)
-    blocks = {**content.blocks, **{key: block_of("") for key, block_of in content.from_words.items()}}
-    prints = _prints_of({key: block for key, block in blocks.items() if key in document.placed})
     state = State(
         {key: prints[key] for key in sorted(document.placed)}, dict(content.values), document.hints, content.mission
     )
     _reword(document.document, content, state)
     _settle(document.document)
     put_state(document.document, state)
-    return Living(
-        saved(document.document),
-        (*document.notes, *_empty_slots(document.document, state)),
-        True,
-        frozenset(state.blocks),
-    )
+    notes = (*document.notes, *_empty_slots(document.document, state))
+    words = _prose(document.document, state)
+    return Living(saved(document.document), notes, True, frozenset(state.blocks), words)
 
 
 def rebuild(previous: bytes, content: Content, name: str) -> Living:
@@ -86,7 +98,7 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
         and all(state.blocks[key][1] == everything for key, (_, everything) in hashes.items())
         and not _is_reworded(document, content, state)
     ):
-        return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks))
+        return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks), _prose(document, state))
     styles.complete(document)
     notes: list[Note] = []
     there = islands.tagged(document.element.body)
@@ -103,7 +115,8 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     state.values |= dict(content.values)
     state.mission = content.mission
     put_state(document, state)
-    return Living(saved(document), (*notes, *_empty_slots(document, state)), True, frozenset(state.blocks))
+    notes += _empty_slots(document, state)
+    return Living(saved(document), tuple(notes), True, frozenset(state.blocks), _prose(document, state))
 
 
 def reread(previous: bytes, content: Content, name: str) -> Living:
@@ -116,19 +129,17 @@ def reread(previous: bytes, content: Content, name: str) -> Living:
     if state is None:
         return Living(previous, (Note("foreign", name, ""),), False)
     if not _is_reworded(document, content, state):
-        return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks))
+        return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks), _prose(document, state))
     styles.complete(document)
     notes = _reword(document, content, state)
     _settle(document)
     _date_comments(document, content)
     put_state(document, state)
-    return Living(saved(document), (*notes, *_empty_slots(document, state)), True, frozenset(state.blocks))
+    notes += _empty_slots(document, state)
+    return Living(saved(document), tuple(notes), True, frozenset(state.blocks), _prose(document, state))
 
 
-def prose(content: bytes, name: str) -> str:
-    """What people wrote in the report, a line per paragraph: neither islands nor hints of slots. Raises: DocumentError."""
-    document = opened(content, name)
-    state = read_state(document) or State()
+def _prose(document: WordDocument, state: State) -> str:
     body = document.element.body
     is_machines = islands.within(_machine_elements(body, state.blocks, state))
     lines = [islands.plain(paragraph) for paragraph in body.iter(f"{W}p") if not is_machines(paragraph)]
