@@ -18,6 +18,7 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.form_faults import one_at_a_time
+from kobo_sync.steps.personal.at_station import at_station
 from kobo_sync.steps.personal.dossier import dossier
 from kobo_sync.steps.personal.erasing import Erased, documents_in, erase_everywhere, scour, unfinished
 from kobo_sync.steps.personal.holdings import Holdings, Masks, holdings_of
@@ -82,11 +83,12 @@ def erase(mission: Mission, code: str, *, rebuild: bool = True) -> Report:
     folder = mission.workspace.state_folder() / RECEIPTS
     begun = unfinished(folder)
     held = holdings_of(mission, _checked(code))
-    if not held and not begun:
+    is_held = bool(held) or bool(at_station(mission, held))
+    if not is_held and not begun:
         raise _nobody(code)
     is_built = bool(begun) or any(mission.workspace.out.glob(f"*/{MANIFEST}"))
     erased, receipts = Erased(), begun
-    if held:
+    if is_held:
         receipts = [
             *begun,
             _receipt(folder, mission, started_at, erased),
@@ -258,8 +260,10 @@ def _elsewhere(mission: Mission, erased: Erased) -> list[Finding]:
         )
     if backups := backups_of(mission):
         places.append((f"backups ({len(backups)})", "remove those made before, and make a new one"))
-    if mission.workspace.state.joinpath("station.sqlite").is_file():
-        places.append(("the field station", "run `kobo-sync relay`, then `kobo-sync relay --forget`"))
+    if n := erased.at_station:
+        places.append(
+            (f"the field station ({n} rows of others)", "run `kobo-sync relay`, `kobo-sync pull`, and this once more")
+        )
     if "mirror" not in mission.shared_databases:
         places.append(("other machines of this mission", "run the same command on each that pulls by itself"))
     findings = [

@@ -28,6 +28,7 @@ from kobo_sync.forms import classes
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.personal.at_station import forget_room
 from kobo_sync.steps.purging.places import backups_of, name_in, places_of, told_sets
 from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
 from kobo_sync.store.attachments import note_erased, received_files
@@ -156,6 +157,7 @@ def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) ->
         erased["notes"] = forget_notes(mission.desk, dry_run=dry_run)
     if not dry_run:
         mission.workspace.cache.clear()
+        forget_room(mission)
     if due.files:
         erased["files"] = _files(mission, dry_run=dry_run)
     erased["forms"] = _answers(mission, goes, dry_run=dry_run)
