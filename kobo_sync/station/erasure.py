@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape, unescape
 
-from kobo_sync.station.database import Database, drop_unused_blobs, load_blob, one, store_blob
+from kobo_sync.station.database import Database, drop_unused_blobs, load_blob, store_blob
 from kobo_sync.station.ledger import leave
-from kobo_sync.station.outbox import WHOLE
 from kobo_sync.station.wire import micros
+
+_LEAF = re.compile(r"<(?P<tag>[^\s<>/!?]+)[^<>]*>(?:(?P<text>[^<>]+)|<!\[CDATA\[(?P<data>.*?)\]\]>)</", re.DOTALL)
+_PAIR = re.compile(r'"(?P<key>(?:[^"\\]|\\.)*)":\s*(?P<value>"(?:[^"\\]|\\.)*")')
+Change = Callable[[str, str], str]  # of a question's name and an answer
 
 
 @dataclass(frozen=True)
 class StationRow:
-    """A row of the station: *versions* are the instances as sent, the newest first; *is_relayed* all of them, with all files."""
+    """A row of the station: *versions* are the instances as sent, the newest first."""
 
     number: int
     asset: str
     root_uuid: str
     versions: tuple[bytes, ...]
-    is_relayed: bool
 
 
 def rows_of(db: Database) -> Iterator[StationRow]:
@@ -32,8 +37,7 @@ def rows_of(db: Database) -> Iterator[StationRow]:
             " xml IS NOT NULL UNION ALL SELECT sent_as FROM ledger WHERE submission_id = :row AND sent_as IS NOT NULL"
         )
         versions = [bytes(xml) for (xml,) in db.reader.execute(sql, {"row": number})]
-        is_whole = bool(one(db.reader, f"SELECT 1 FROM ({WHOLE}) WHERE id = ?", number))
-        yield StationRow(number, asset, root_uuid, tuple(versions), is_whole)
+        yield StationRow(number, asset, root_uuid, tuple(versions))
 
 
 def erase_rows(db: Database, numbers: Collection[int], now: datetime) -> None:
@@ -66,6 +70,56 @@ def erase_rows(db: Database, numbers: Collection[int], now: datetime) -> None:
                 "INSERT INTO retired (asset, uuid, submission_id, in_ledger) VALUES (?, ?, ?, 0)",
                 [(asset, uuid, number) for asset, uuid in ids],
             )
+
+
+def change_texts(db: Database, number: int, change: Change) -> None:
+    """Have every answer of a row, in all its versions, be what *change* makes of it: what waits is relayed so.
+
+    Names of files stay, and so do the hashes by which a phone that sends again is known.
+    """
+    with db.writing() as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        names = connection.execute("SELECT name FROM attachments WHERE submission_id = ?", (number,)).fetchall()
+        files = {name for (name,) in names}
+
+        def of_answer(name: str, text: str) -> str:
+            return text if text.strip() in files else change(name, text)
+
+        for table, key in (("submissions", "id"), ("ledger", "submission_id")):
+            columns = ("xml", "head") if table == "submissions" else ("xml", "sent_as")
+            sql = f"SELECT rowid, {', '.join(columns)} FROM {table} WHERE {key} = ?"
+            for rowid, *values in connection.execute(sql, (number,)).fetchall():
+                for column, value in zip(columns, values, strict=True):
+                    if value is None:
+                        continue
+                    changed = _in_json(value, of_answer) if column == "head" else _in_xml(bytes(value), of_answer)
+                    if changed != value:
+                        connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (changed, rowid))
+
+
+def _in_xml(xml: bytes, change: Change) -> bytes:
+    def of_leaf(match: re.Match[str]) -> str:
+        text = unescape(match["text"]) if match["data"] is None else match["data"]
+        changed = change(match["tag"].rpartition(":")[2], text)
+        part = "text" if match["data"] is None else "data"
+        if changed == text:
+            return match[0]
+        begins = match.start(part) - match.start()
+        tag = match[0][:begins].removesuffix("<![CDATA[")
+        return f"{tag}{escape(changed)}</"
+
+    return _LEAF.sub(of_leaf, xml.decode("utf-8", "replace")).encode()
+
+
+def _in_json(text: str, change: Change) -> str:
+    def of_pair(match: re.Match[str]) -> str:
+        value = json.loads(match["value"])
+        changed = change(match["key"].rpartition("/")[2], value)
+        if changed == value:
+            return match[0]
+        return match[0][: match.start("value") - match.start()] + json.dumps(changed, ensure_ascii=False)
+
+    return _PAIR.sub(of_pair, text)
 
 
 def change_lists(db: Database, filename: str, change: Callable[[bytes], bytes]) -> int:

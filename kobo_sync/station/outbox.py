@@ -25,7 +25,7 @@ _STORED = """
         SELECT asset FROM submissions UNION ALL SELECT asset FROM retired WHERE in_ledger
         UNION ALL SELECT asset FROM ledger WHERE removed_at IS NOT NULL) GROUP BY asset"""
 # A row goes whole or stays: no version of it waits or was refused, and no file.
-WHOLE = """
+_WHOLE = """
     SELECT id FROM submissions WHERE EXISTS (SELECT 1 FROM ledger WHERE submission_id = submissions.id)
         AND NOT EXISTS (SELECT 1 FROM ledger WHERE submission_id = submissions.id AND state != 'relayed')"""
 
@@ -292,11 +292,11 @@ class Outbox:
 
     def n_whole(self) -> int:
         """How many rows are relayed with all their versions and files, and lie here still."""
-        return int(self._db.reader.execute(f"SELECT count(*) FROM ({WHOLE})").fetchone()[0])
+        return int(self._db.reader.execute(f"SELECT count(*) FROM ({_WHOLE})").fetchone()[0])
 
     def relayed_to(self) -> dict[tuple[str, str], dict[int, set[str]]]:
         """Server and form uid → the rows that `forget` would erase and were posted there: number → the uuids that may be the root's."""
-        sql = f"SELECT server, address, submission_id, root_uuid, uuid FROM ledger WHERE submission_id IN ({WHOLE})"
+        sql = f"SELECT server, address, submission_id, root_uuid, uuid FROM ledger WHERE submission_id IN ({_WHOLE})"
         rows: dict[tuple[str, str], dict[int, set[str]]] = {}
         for server, address, submission_id, *uuids in self._db.reader.execute(sql):
             rows.setdefault((server, address), {}).setdefault(submission_id, set()).update(uuids)
@@ -309,7 +309,7 @@ class Outbox:
         """
         with self._db.writing() as connection:
             connection.execute("PRAGMA secure_delete = ON")
-            rows = [row for (row,) in connection.execute(WHOLE) if row not in spared]
+            rows = [row for (row,) in connection.execute(_WHOLE) if row not in spared]
             values = [(row,) for row in rows]
             blobs: set[str] = set()
             n_files = 0

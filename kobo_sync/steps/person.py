@@ -260,10 +260,6 @@ def _elsewhere(mission: Mission, erased: Erased) -> list[Finding]:
         )
     if backups := backups_of(mission):
         places.append((f"backups ({len(backups)})", "remove those made before, and make a new one"))
-    if n := erased.at_station:
-        places.append(
-            (f"the field station ({n} rows of others)", "run `kobo-sync relay`, `kobo-sync pull`, and this once more")
-        )
     if "mirror" not in mission.shared_databases:
         places.append(("other machines of this mission", "run the same command on each that pulls by itself"))
     findings = [
@@ -273,6 +269,10 @@ def _elsewhere(mission: Mission, erased: Erased) -> list[Finding]:
     findings += [
         Finding("PERSON004", "warning", path, "the file names the person who was erased", hint) for path in erased.left
     ]
+    if erased.at_station:
+        message = f"{erased.at_station} rows of others named this person: taken out here"
+        hint = "what waits goes to the server so; what was relayed before is to be mended there"
+        findings.append(Finding("PERSON005", "warning", "the field station", message, hint))
     for form_id, n in erased.others.items():
         message = f"{n} rows of others named this person: taken out here"
         hint = "take it out on the server too: an edit there, or a mirror read from nothing, would bring it back"

@@ -8,11 +8,11 @@ from collections.abc import Collection
 from contextlib import closing
 
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.question_classes import classes_of_mission
 from kobo_sync.rows.instance import Malformed, TooMuch, local, read_instance
-from kobo_sync.station.erasure import StationRow, change_lists, erase_rows, rows_of
+from kobo_sync.station.erasure import Change, StationRow, change_lists, change_texts, erase_rows, rows_of
 from kobo_sync.station.outbox import Outbox
 from kobo_sync.steps.personal.holdings import Holdings, Masks, person_questions
-from kobo_sync.store.erased_rows import newest
 from kobo_sync.workspace.folders import ROOM
 
 
@@ -25,10 +25,9 @@ def at_station(mission: Mission, held: Holdings) -> set[int]:
 
 
 def erase_at_station(mission: Mission, held: Holdings, masks: Masks) -> tuple[int, int]:
-    """Erase their rows there, whether they were relayed or wait, and rows of others that name them and lie in the mirror by now.
+    """Erase their rows there, whether they were relayed or wait, and take them out of the rows of others and the phones' list.
 
-    Returns: how many rows went, and how many of others, which name them, have to stay because no server has them yet.
-    Raises: Busy while a relay is at work; StoreError.
+    Returns: how many rows went, and how many of others named them. Raises: Busy while a relay is at work; StoreError.
     """
     workspace = mission.workspace
     if not workspace.station_database.is_file():
@@ -38,22 +37,21 @@ def erase_at_station(mission: Mission, held: Holdings, masks: Masks) -> tuple[in
         workspace.exclusive("relay.lock", at_work),
         closing(Outbox(workspace.station_database, mission.server_id)) as outbox,
     ):
-        theirs = _theirs(mission, held, outbox)
-        pulled = _pulled(mission)
-        n_left = 0
-        for row in rows_of(outbox.database):
-            if row.number in theirs or not _names(row, masks):
-                continue
-            if row.is_relayed and row.root_uuid in pulled:
-                theirs.add(row.number)
-            else:
-                n_left += 1
+        theirs, form_ids = _theirs(mission, held, outbox), outbox.form_ids()
+        changes = {uid: _change(mission, form_id, masks) for uid, form_id in form_ids.items()}
+        others = {
+            row.number: changes[row.asset]
+            for row in rows_of(outbox.database)
+            if row.number not in theirs and row.asset in changes and _names(row, changes[row.asset])
+        }
         erase_rows(outbox.database, theirs, mission.clock())
+        for number, change in others.items():
+            change_texts(outbox.database, number, change)
         if mission.config.roster:
             change_lists(outbox.database, mission.config.roster.file, lambda content: _without(content, held.code))
         outbox.shrink()
     forget_room(mission)
-    return len(theirs), n_left
+    return len(theirs), len(others)
 
 
 def forget_room(mission: Mission) -> None:
@@ -76,8 +74,24 @@ def _has_code(row: StationRow, code: str, keys: Collection[str]) -> bool:
     return any(name in keys and text == code for name, text in _answers(row.versions[0]))
 
 
-def _names(row: StationRow, masks: Masks) -> bool:
-    return any(masks(text) != text for version in row.versions for _, text in _answers(version))
+def _change(mission: Mission, form_id: str, masks: Masks) -> Change:
+    """What is kept of an answer of others: as of the rows of the mirror (`change_of`)."""
+    if form_id not in mission.forms:
+        return lambda _name, text: text
+    classes = classes_of_mission(mission)[form_id].values()
+    naming = {each.name for each in classes if each.privacy == "nominative"}
+    asked = {question.name for question in mission.forms[form_id].questions}
+
+    def change(name: str, text: str) -> str:
+        if name not in asked:  # ids and versions
+            return text
+        return masks.of_others(text) if name in naming else masks(text)
+
+    return change
+
+
+def _names(row: StationRow, change: Change) -> bool:
+    return any(change(name, text) != text for version in row.versions for name, text in _answers(version))
 
 
 def _answers(xml: bytes) -> list[tuple[str, str]]:
@@ -87,11 +101,6 @@ def _answers(xml: bytes) -> list[tuple[str, str]]:
     except (Malformed, TooMuch):
         return [("", xml.decode("utf-8", "replace"))]
     return [(local(each.tag), each.text.strip()) for each in root.iter() if len(each) == 0 and each.text]
-
-
-def _pulled(mission: Mission) -> set[str]:
-    with mission.store.read() as connection:
-        return {root for form_id in mission.forms for root, _raw in newest(connection, form_id)}
 
 
 def _without(content: bytes, code: str) -> bytes:

@@ -22,7 +22,7 @@ from kobo_sync.workspace.writing import write_atomic
 
 @dataclass
 class Erased:
-    """How much went where; *others*: form → how many rows of others named the person; *at_station* how many such rows stay at the field station, for no server has them; *documents* are the files below exports/out/ that went, *left* those that people made and that name the person."""
+    """How much went where; *others*: form → how many rows of others named the person; *at_station* how many rows of others at the field station did; *documents* are the files below exports/out/ that went, *left* those that people made and that name the person."""
 
     counts: dict[str, int] = field(default_factory=dict)
     rows_by_form: dict[str, int] = field(default_factory=dict)
