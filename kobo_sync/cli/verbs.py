@@ -46,11 +46,13 @@ __all__ = [
 
 
 CTRL_C, SIGTERM, SIGPIPE = 130, 143, 141  # as shells say it: 128 and the signal's number
+_AGAIN_S = 0.05
 
 
 def main() -> None:
     """Run a verb: a failure becomes one message with its cure, and an exit code that is never 1."""
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _come_again
     try:
         code = cli(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -85,6 +87,19 @@ def main() -> None:
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated
+
+
+def _come_again(lost: sys.UnraisableHookArgs) -> None:
+    """A signal that came where no exception can leave (a callback of C code, a finalizer) comes once more, a moment later."""
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    import threading
+
+    number = signal.SIGTERM if isinstance(lost.exc_value, Terminated) else signal.SIGINT
+    again = threading.Timer(_AGAIN_S, os.kill, [os.getpid(), number])
+    again.daemon = True
+    again.start()
 
 
 def _failed(error: KoboSyncError) -> NoReturn:

@@ -25,6 +25,7 @@ from kobo_sync.steps.personal.holdings import Holdings, Masks, holdings_of
 from kobo_sync.steps.projects import Projects, uid_or_finding
 from kobo_sync.steps.purge import RECEIPTS
 from kobo_sync.steps.purging.places import backups_of, name_in, places_of
+from kobo_sync.steps.purging.renewing import backups_inside, renew_backups
 from kobo_sync.store.erased_rows import shells_on_server
 from kobo_sync.workspace.manifests import MANIFEST
 from kobo_sync.workspace.private import private_folder
@@ -105,6 +106,8 @@ def erase(mission: Mission, code: str, *, rebuild: bool = True) -> Report:
         for report in (build(mission), deliver(mission)):
             findings += report.findings
         lines.append("documents and archives made anew, without this person")
+    n_backups, renewed = renew_backups(mission)
+    lines += [f"backups: {n_backups} erased; made anew, in their place: {renewed}"] if renewed else []
     lines += [
         f"to be issued again: {name}" for name in sorted({name for path in receipts for name in documents_in(path)})
     ]
@@ -258,7 +261,7 @@ def _elsewhere(mission: Mission, erased: Erased) -> list[Finding]:
         places.append(
             ("the list that phones show", "run `kobo-sync roster`: it publishes the list without this person")
         )
-    if backups := backups_of(mission):
+    if backups := [path for path in backups_of(mission) if path not in backups_inside(mission)]:
         places.append((f"backups ({len(backups)})", "remove those made before, and make a new one"))
     if "mirror" not in mission.shared_databases:
         places.append(("other machines of this mission", "run the same command on each that pulls by itself"))

@@ -123,3 +123,30 @@ def test_a_reader_that_has_enough_is_no_failure(tmp_path: Path) -> None:
     line = f"{sys.executable} -m kobo_sync --help | true; echo ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=ENVIRON, cwd=root)
     assert ended.stdout.split()[-1] in ("0", "141") and "Traceback" not in ended.stderr
+
+
+IN_A_FINALIZER = """
+import os, signal, sys, time
+from kobo_sync.cli import verbs
+
+class Late:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+
+def at_work(**_):
+    late = Late()
+    del late  # what is raised in there leads nowhere
+    while True:
+        time.sleep(0.01)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+verbs.cli = at_work
+verbs.main()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_that_comes_where_nothing_can_be_raised_ends_the_verb_all_the_same(name: str, code: int) -> None:
+    command = [sys.executable, "-c", IN_A_FINALIZER.format(name=name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=ENVIRON)
+    assert done.returncode == code and "Traceback" not in done.stderr and "run it again" in done.stderr
