@@ -132,14 +132,23 @@ TABLES: dict[str, tuple[Row, ...]] = {
         ),
         Row(
             "backups, nominative zips and secrets at rest",
-            ("tests/steps/test_at_rest.py", "tests/workspace/test_secret_files.py"),
+            (
+                "tests/steps/test_at_rest.py",
+                "tests/steps/test_backups_renewed.py",
+                "tests/workspace/test_secret_files.py",
+            ),
         ),
     ),
     "Rights of persons": (
         Row(
             "held, shown, erased here and upstream; the register; the journal",
             (
-                *("tests/steps/test_person.py", "tests/web/test_persons_page.py", "tests/steps/test_register.py"),
+                *(
+                    "tests/steps/test_person.py",
+                    "tests/steps/test_person_at_station.py",
+                    "tests/web/test_persons_page.py",
+                    "tests/steps/test_register.py",
+                ),
                 *("tests/steps/test_audit.py", "tests/desk/test_journal.py", "tests/web/test_journal_page.py"),
             ),
         ),

@@ -13,6 +13,7 @@ from kobo_sync.lazy import pd
 from kobo_sync.model import Finding
 
 _SHOWN = 5  # pairs that a finding names; the others are counted
+_LONGEST = 200  # letters of a name on the phones' list: a phone chokes on more, and no reader of lists takes 128 KiB
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
             continue
         first_rows[code] = number
         latin = " ".join(part for part in (said("family_name"), said("given_name")) if part)
-        label = clean(" / ".join(part for part in (latin, said("name_ar")) if part)).strip() or code
+        label = clean(" / ".join(part for part in (latin, said("name_ar")) if part)).strip()[:_LONGEST] or code
         rows.append(
             {
                 "name": code,

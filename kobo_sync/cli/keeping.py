@@ -153,16 +153,17 @@ def audit_command(
     from kobo_sync.desk import journal
     from kobo_sync.mission.mission import open_mission
     from kobo_sync.steps.audit import as_json as entry_as_json
-    from kobo_sync.steps.audit import head_of, heads_in_backups, listed, verified
+    from kobo_sync.steps.audit import head_beside, head_of, heads_at_hand, listed, verified
 
     expected = {f"--expect {text[:16]}": head_of(text) for text in asked.pop("expected")}
     with ExitStack() as opened:
         if workspaces is None:
             mission = opened.enter_context(open_mission(workspace))
-            desk, clock, local, heads = mission.desk, mission.clock, mission.local, heads_in_backups(mission)
+            desk, clock, local, heads = mission.desk, mission.clock, mission.local, heads_at_hand(mission)
         else:
             federation = opened.enter_context(federation_in(workspace, workspaces))
-            desk, clock, local, heads = federation.desk, federation.clock, journal.kept_moment, {}
+            desk, clock, local = federation.desk, federation.clock, journal.kept_moment
+            heads = head_beside(federation.home.desk_database.parent)
         if verify:
             leave_with(verified(desk, {**heads, **expected}, clock), as_json=as_json)
         if is_head:

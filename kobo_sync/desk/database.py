@@ -19,6 +19,7 @@ from kobo_sync.databases.engines import Address, prepare, refusal_of, server_eng
 from kobo_sync.databases.moving import MOVED, refuse_moved
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.desk import schema
+from kobo_sync.desk.kept_head import HEAD, NOTED, KeptHead
 from kobo_sync.desk.migrations import DESK, fact
 from kobo_sync.errors import StoreError
 
@@ -34,6 +35,7 @@ class Desk:
 
     def __init__(self, place: Path | Address, *, may_be_moving: bool = False) -> None:
         self._may_be_moving = may_be_moving
+        self._head = KeptHead(place.with_name(HEAD)) if isinstance(place, Path) else None
         self._name = LOCAL if isinstance(place, Path) else f"{LOCAL} that {place.key} names"
         if isinstance(place, Path):
             settings = {"timeout": BUSY_S, "check_same_thread": False}
@@ -84,7 +86,12 @@ class Desk:
     def _transaction(self) -> Iterator[sa.Connection]:
         try:
             with self.engine.begin() as connection:
+                connection.info.pop(NOTED, None)  # of a transaction that came to nothing
                 yield connection
+                is_noted = connection.info.pop(NOTED, False)
+            if is_noted and self._head is not None:
+                with self.read() as connection:
+                    self._head.follow(connection)
         except DatabaseError as error:
             raise self._refusal(error) from error
 

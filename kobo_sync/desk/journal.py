@@ -19,6 +19,7 @@ from kobo_sync.databases.storable import storable
 from kobo_sync.desk import schema
 from kobo_sync.desk.chain import NOTHING_BEFORE, seal
 from kobo_sync.desk.database import Desk
+from kobo_sync.desk.kept_head import NOTED
 
 J = schema.journal
 LOCK = "journal"
@@ -78,6 +79,7 @@ def append(connection: sa.Connection, act: str, subject: str = "", *, by: str, n
     sha256 = seal(before, number, kept_moment(now), by, act, subject, text)
     values = {"number": number, "at": now, "by": by, "act": act, "subject": subject, "details": text, "sha256": sha256}
     connection.execute(J.insert().values(**values))
+    connection.info[NOTED] = True
 
 
 def note(desk: Desk, act: str, subject: str = "", *, by: str, now: datetime, **details: str) -> None:

@@ -107,6 +107,11 @@ class Outbox:
         self._db, self._server = Database(path), server
         refile(self._db)
 
+    @property
+    def database(self) -> Database:
+        """The file itself, for who erases in it."""
+        return self._db
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

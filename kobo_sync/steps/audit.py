@@ -10,6 +10,7 @@ from pathlib import Path
 from kobo_sync.desk import journal
 from kobo_sync.desk.database import Desk
 from kobo_sync.desk.journal import Break, Entry, Head
+from kobo_sync.desk.kept_head import HEAD, KeptHead
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Severity
@@ -41,18 +42,26 @@ def head_of(text: str) -> Head:
     return Head(int(number), sha256)
 
 
-def heads_in_backups(mission: Mission) -> dict[str, Head]:
-    """Backup → the head of the journal when it was made, of all backups that are at hand."""
+def heads_at_hand(mission: Mission) -> dict[str, Head]:
+    """Where → the head of the journal as it was kept there: in backups when they were made, beside the desk at its last entry."""
     folders = [mission.workspace.state / BACKUPS]
     folders += [mission.workspace.root / mission.config.backup.folder] if mission.config.backup.folder else []
     heads: dict[str, str] = {}
     for folder in filter(Path.is_dir, folders):
         heads |= journal_heads(folder, mission.config.mission.code)
-    kept = {}
+    kept = head_beside(mission.workspace.state)
     for where, text in heads.items():
         with suppress(HeadRefused):  # somebody wrote into that manifest: `restore` compares what it says of files
             kept[where] = head_of(text)
     return kept
+
+
+def head_beside(state: Path) -> dict[str, Head]:
+    """The head that is kept beside the desk of the folder *state*, by its file's name; nothing where none is."""
+    try:
+        return {HEAD: head_of(KeptHead(state / HEAD).text())}
+    except HeadRefused:
+        return {}
 
 
 def listed(entries: Sequence[Entry], local: Callable[[datetime], str]) -> list[str]:
@@ -83,9 +92,10 @@ def verified(desk: Desk, heads: Mapping[str, Head], clock: Callable[[], datetime
     findings = [_finding(each, last, restored) for each in journal.breaks(desk, heads)]
     counts = {"entries": last.number, "breaks": len(findings), "heads": len(heads)}
     lines = [f"journal: {last.number} entries, head {last}"]
-    lines += [f"heads kept in backups or given: {len(heads)}"] if heads else []
+    n_elsewhere = len(heads.keys() - {HEAD})
+    lines += [f"heads kept in backups or given: {n_elsewhere}"] if n_elsewhere else []
     lines += ["nothing of it was changed, taken out or put in"] if not findings else []
-    if not heads:
+    if not n_elsewhere:
         lines.append("no head was kept elsewhere: that its end was not cut off or written anew cannot be proved")
     return Report("audit", started_at, clock(), counts, tuple(findings), tuple(lines))
 

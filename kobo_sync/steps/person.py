@@ -18,12 +18,14 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.form_faults import one_at_a_time
+from kobo_sync.steps.personal.at_station import at_station
 from kobo_sync.steps.personal.dossier import dossier
 from kobo_sync.steps.personal.erasing import Erased, documents_in, erase_everywhere, scour, unfinished
 from kobo_sync.steps.personal.holdings import Holdings, Masks, holdings_of
 from kobo_sync.steps.projects import Projects, uid_or_finding
 from kobo_sync.steps.purge import RECEIPTS
 from kobo_sync.steps.purging.places import backups_of, name_in, places_of
+from kobo_sync.steps.purging.renewing import backups_inside, renew_backups
 from kobo_sync.store.erased_rows import shells_on_server
 from kobo_sync.workspace.manifests import MANIFEST
 from kobo_sync.workspace.private import private_folder
@@ -82,11 +84,12 @@ def erase(mission: Mission, code: str, *, rebuild: bool = True) -> Report:
     folder = mission.workspace.state_folder() / RECEIPTS
     begun = unfinished(folder)
     held = holdings_of(mission, _checked(code))
-    if not held and not begun:
+    is_held = bool(held) or bool(at_station(mission, held))
+    if not is_held and not begun:
         raise _nobody(code)
     is_built = bool(begun) or any(mission.workspace.out.glob(f"*/{MANIFEST}"))
     erased, receipts = Erased(), begun
-    if held:
+    if is_held:
         receipts = [
             *begun,
             _receipt(folder, mission, started_at, erased),
@@ -103,6 +106,8 @@ def erase(mission: Mission, code: str, *, rebuild: bool = True) -> Report:
         for report in (build(mission), deliver(mission)):
             findings += report.findings
         lines.append("documents and archives made anew, without this person")
+    n_backups, renewed = renew_backups(mission)
+    lines += [f"backups: {n_backups} erased; made anew, in their place: {renewed}"] if renewed else []
     lines += [
         f"to be issued again: {name}" for name in sorted({name for path in receipts for name in documents_in(path)})
     ]
@@ -256,10 +261,8 @@ def _elsewhere(mission: Mission, erased: Erased) -> list[Finding]:
         places.append(
             ("the list that phones show", "run `kobo-sync roster`: it publishes the list without this person")
         )
-    if backups := backups_of(mission):
+    if backups := [path for path in backups_of(mission) if path not in backups_inside(mission)]:
         places.append((f"backups ({len(backups)})", "remove those made before, and make a new one"))
-    if mission.workspace.state.joinpath("station.sqlite").is_file():
-        places.append(("the field station", "run `kobo-sync relay`, then `kobo-sync relay --forget`"))
     if "mirror" not in mission.shared_databases:
         places.append(("other machines of this mission", "run the same command on each that pulls by itself"))
     findings = [
@@ -269,6 +272,10 @@ def _elsewhere(mission: Mission, erased: Erased) -> list[Finding]:
     findings += [
         Finding("PERSON004", "warning", path, "the file names the person who was erased", hint) for path in erased.left
     ]
+    if erased.at_station:
+        message = f"{erased.at_station} rows of others named this person: taken out here"
+        hint = "what waits goes to the server so; what was relayed before is to be mended there"
+        findings.append(Finding("PERSON005", "warning", "the field station", message, hint))
     for form_id, n in erased.others.items():
         message = f"{n} rows of others named this person: taken out here"
         hint = "take it out on the server too: an edit there, or a mirror read from nothing, would bring it back"

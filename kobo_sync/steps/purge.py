@@ -28,7 +28,9 @@ from kobo_sync.forms import classes
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.personal.at_station import forget_room
 from kobo_sync.steps.purging.places import backups_of, name_in, places_of, told_sets
+from kobo_sync.steps.purging.renewing import backups_inside, renew_backups
 from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
 from kobo_sync.store.attachments import note_erased, received_files
 from kobo_sync.store.erasure import Judge, files_of, names_in, redact
@@ -55,8 +57,8 @@ class Due:
 def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     """Erase what is due, or say how much it is; the receipt tells what, when, counts and hashes, no content.
 
-    Every part can be repeated: a run that died is finished by the next one. The server, and backups made before,
-    are not touched: the report says so. Raises: ConfigError without a ``[retention]`` that names something.
+    Every part can be repeated: a run that died is finished by the next one. Backups in the workspace are made anew. The
+    server, and backups elsewhere, are not touched: the report says so. Raises: ConfigError without a ``[retention]`` that names something.
     """
     started_at = mission.clock()
     settings = retention(mission.config)
@@ -67,12 +69,14 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     if not due:
         return mission.report("purge", started_at, {"erased": 0}, [], [*lines, "nothing is due yet"])
     erased = _erase(mission, settings, due, dry_run=True)
+    n_backups, renewed = len(backups_inside(mission)), None
     if not dry_run:
         receipt = _receipt(mission, started_at, due, erased)  # before: a run that dies has said what it was at
         journal.note(mission.desk, "erase", receipt.name, by=mission.doer, now=started_at)
         _erase(mission, settings, due, dry_run=False)
         for engine in (mission.store.engine, mission.desk.engine):
             dialect_of(engine).vacuum(engine)
+        n_backups, renewed = renew_backups(mission)
         _receipt(mission, started_at, due, erased, ended_at=mission.clock())
     counts = {
         "answers": sum(form["answers"] for form in erased["forms"].values()),
@@ -81,6 +85,7 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
         "documents": len(erased.get("documents", ())),
         "notes": erased.get("notes", 0),
         "texts": erased.get("texts", 0),
+        "backups": n_backups,
     }
     lines += [
         f"{name}: {n} {'would be erased' if dry_run else 'erased'}" for name, n in counts.items() if name != "rows"
@@ -91,6 +96,7 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     lines += [f"… and {len(documents) - len(shown)} more, in the receipt"] if len(documents) > len(shown) else []
     if documents:
         lines.append("papers and exports that go are made anew, without those names, by build, deliver and export")
+    lines += [f"made anew, in their place: {renewed}"] if renewed else []
     lines += [] if dry_run else [f"receipt: {receipt}"]
     return mission.report("purge", started_at, counts, _elsewhere(mission, erased.get("left", ())), lines)
 
@@ -156,6 +162,7 @@ def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) ->
         erased["notes"] = forget_notes(mission.desk, dry_run=dry_run)
     if not dry_run:
         mission.workspace.cache.clear()
+        forget_room(mission)
     if due.files:
         erased["files"] = _files(mission, dry_run=dry_run)
     erased["forms"] = _answers(mission, goes, dry_run=dry_run)
@@ -264,7 +271,7 @@ def _elsewhere(mission: Mission, left: Sequence[str]) -> list[Finding]:
     places = [
         ("the server", "delete the submissions, or the project, there as well: another pull may bring edits back")
     ]
-    if backups := backups_of(mission):
+    if backups := [path for path in backups_of(mission) if path not in backups_inside(mission)]:
         names = ", ".join(path.name for path in backups[:_MOST_NAMED]) + (" …" if len(backups) > _MOST_NAMED else "")
         places.append((f"backups ({len(backups)}): {names}", "remove those made before, and make a new one"))
     elif mission.config.backup.folder:

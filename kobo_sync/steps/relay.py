@@ -13,6 +13,7 @@ from kobo_sync.errors import Busy, ConfigError, KoboRejected, KoboSyncError, Kob
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.station.outbox import Outbox, Paired, Record, Totals, ledger_in
+from kobo_sync.steps.personal.at_station import forget_room
 from kobo_sync.steps.relaying.posting import Pace, Posting, ServerAway
 from kobo_sync.steps.relaying.rewriting import CannotRewrite, readdressed
 from kobo_sync.steps.relaying.words import (
@@ -155,6 +156,7 @@ def forget(mission: Mission, *, dry_run: bool = False) -> Report:
         lines = [f"{n} submissions and {n_files} files are erased here: {mission.features.name} has them"]
         if not outbox.shrink():
             lines.append("the station reads its file just now: run this once more when it is stopped, to free the room")
+        forget_room(mission)
         totals = outbox.totals()
         counts = {**sums(totals), "forgotten": n}
         findings += _unbalanced(totals, names)

@@ -34,10 +34,9 @@ from kobo_sync.model import Finding, Report, Zone
 from kobo_sync.station.pairing import Pairing
 from kobo_sync.steps.field_station import publish_forms, put_list
 from kobo_sync.steps.pull import pull
-from kobo_sync.workspace.folders import Workspace
+from kobo_sync.workspace.folders import ROOM, Workspace
 from kobo_sync.workspace.private import private_folder
 
-ROOM = "room"
 ARRIVALS, FINDINGS = 8, 6
 # What is mended in the room or never: the person is still there.
 MENDED_IN_THE_ROOM = ("DATA010", "DATA007", "DATA006", "DATA002", "DATA005", "DATA003", "ROSTER001")

@@ -15,7 +15,7 @@ from kobo_sync.desk.journal import Entry, Head
 from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Report
 from kobo_sync.notices.messages import TITLES
-from kobo_sync.steps.audit import heads_in_backups, verified
+from kobo_sync.steps.audit import heads_at_hand, verified
 from kobo_sync.steps.enrol import ENROL
 from kobo_sync.steps.person import ERASE, SHOW, UPSTREAM
 from kobo_sync.steps.phones import REVOKE
@@ -87,7 +87,7 @@ def _timezone() -> str:
 
 def _verdict(desk: Desk) -> Report:
     here = hall()
-    heads: dict[str, Head] = heads_in_backups(here.mission) if isinstance(here, Site) else {}
+    heads: dict[str, Head] = heads_at_hand(here.mission) if isinstance(here, Site) else {}
     return verified(desk, heads, here.clock)
 
 

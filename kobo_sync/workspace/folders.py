@@ -50,6 +50,7 @@ BACKUPS = "backups"
 STATION_TOKEN = "station.token"
 STATION_ACCOUNTS = "station-accounts.json"
 ASIDE = ".sauvegardes"
+ROOM = "room"  # the room's mirror of the field station
 TOLD = "told-sets.json"
 PSEUDONYMS = "pseudonyms.key"
 SETS_LOCK = "sets.lock"

@@ -13,9 +13,10 @@ import pytest
 from conftest import Field
 
 from kobo_sync.desk import journal
+from kobo_sync.desk.kept_head import HEAD
 from kobo_sync.mission.mission import Mission, operator
 from kobo_sync.mission.run_log import recorded
-from kobo_sync.steps.audit import HeadRefused, head_of, heads_in_backups, verified
+from kobo_sync.steps.audit import HeadRefused, head_of, heads_at_hand, verified
 from kobo_sync.steps.backup import backup
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.purge import purge
@@ -24,7 +25,7 @@ from kobo_sync.workspace.folders import find
 
 
 def _verified(mission: Mission) -> list[tuple[str, str]]:
-    report = verified(mission.desk, heads_in_backups(mission), mission.clock)
+    report = verified(mission.desk, heads_at_hand(mission), mission.clock)
     return [(each.rule, each.severity) for each in report.findings]
 
 
@@ -47,11 +48,43 @@ def test_a_backup_keeps_the_head_and_a_cut_is_found_by_it(field_team: Field) -> 
     mission = field_team.mission
     recorded(mission, "pull", pull)
     recorded(mission, "backup", backup)
-    (head,) = heads_in_backups(mission).values()
-    assert head == journal.head(mission.desk) and _verified(mission) == []
+    in_backup, beside = heads_at_hand(mission).values()
+    assert beside == in_backup or beside.number > in_backup.number
+    head = journal.head(mission.desk)
+    assert head in (in_backup, beside) and _verified(mission) == []
     with mission.desk.begin() as connection:
         connection.execute(journal.J.delete().where(journal.J.c.number == head.number))
+    assert ("AUDIT003", "error") in _verified(mission)
+
+
+@pytest.mark.parametrize("n_left", [0, 2])
+def test_a_cut_is_found_without_a_backup_also_after_more_was_done(field_team: Field, n_left: int) -> None:
+    mission = field_team.mission
+    for _ in range(3):
+        recorded(mission, "pull", pull)
+    kept = mission.workspace.state / HEAD
+    head = journal.head(mission.desk)
+    assert kept.read_text() == f"{head}\n" and kept.stat().st_mode & 0o777 == 0o600 and _verified(mission) == []
+    with mission.desk.begin() as connection:
+        connection.execute(journal.J.delete().where(journal.J.c.number > n_left))
     assert _verified(mission) == [("AUDIT003", "error")]
+    for _ in range(head.number + 2):
+        journal.note(mission.desk, "pull", by="maha", now=field_team.clock.now)
+    assert _verified(mission) == [("AUDIT003", "error")] and kept.read_text() == f"{head}\n"
+    broken = _audit(mission.workspace.root, "--verify")
+    assert broken.returncode == 1 and f"{HEAD} has kept" in broken.stderr
+
+
+def test_what_came_to_nothing_is_kept_nowhere(field_team: Field) -> None:
+    mission = field_team.mission
+    recorded(mission, "pull", pull)
+    head = (mission.workspace.state / HEAD).read_text()
+    with pytest.raises(ZeroDivisionError), mission.desk.begin() as connection:
+        journal.append(connection, "pull", by="maha", now=field_team.clock.now)
+        raise ZeroDivisionError
+    with mission.desk.begin():
+        pass
+    assert (mission.workspace.state / HEAD).read_text() == head and _verified(mission) == []
 
 
 def test_a_backup_that_is_put_back_has_its_journal_which_says_so(field_team: Field, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ FONTS = (
 _PPI = 150
 _REMEMBERED = 11  # papers; of a large build's most are never asked for again
 _AGED = 3  # papers that each one counts for
+_LONGEST = 4_000  # characters of a text: nobody reads more on a page, and Typst fails on those of 64 KiB
 _HEAD = """
 #let data = json(bytes(sys.inputs.data))
 #set text(font: data.fonts, fallback: true, lang: data.language, dir: if data.rtl { rtl } else { ltr })
@@ -52,7 +53,7 @@ def png(template: str, data: Mapping[str, Any]) -> bytes:
 def _set(template: str, data: Mapping[str, Any], name: str, shape: Mapping[str, Any]) -> bytes:
     here = families()
     inputs = {
-        **data,
+        **_shortened(data),
         "fonts": [name for name in FONTS if name in here] or ["Libertinus Serif"],
         "language": spoken().code,
         "rtl": spoken().runs_right_to_left,
@@ -65,12 +66,29 @@ def _set(template: str, data: Mapping[str, Any], name: str, shape: Mapping[str, 
         raise DocumentError(
             f"{name!r} cannot be set: {error.message}", hint="report this with the form or list it was made from"
         ) from error
+    except BaseException as error:  # a panic of the library is no Exception, and its class has no name to import
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DocumentError(  # a panic's own words quote the text that it met
+            f"{name!r} cannot be set: Typst itself failed", hint="report this with the form or list it was made from"
+        ) from error
     _age(_AGED - 1)
     if not isinstance(output, bytes):
         raise DocumentError(
             f"{name!r} came out as no page or several", hint="report this with the form or list it was made from"
         )
     return output
+
+
+def _shortened(value: Any) -> Any:
+    """*value* with every text cut where nobody would read on."""
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+    if isinstance(value, Mapping):
+        return {key: _shortened(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)) and value and not (isinstance(value[0], int) and isinstance(value[-1], int)):
+        return [_shortened(each) for each in value]
+    return value
 
 
 def forget() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.desk.erasure import forget_rows, mask_texts, masked_values
 from kobo_sync.mission.mission import Mission
+from kobo_sync.steps.personal.at_station import erase_at_station
 from kobo_sync.steps.personal.holdings import Holdings, Masks, change_of
 from kobo_sync.steps.purging.places import PREVIEWS, name_in, places_of, told_sets
 from kobo_sync.store.attachments import note_erased
@@ -21,11 +22,12 @@ from kobo_sync.workspace.writing import write_atomic
 
 @dataclass
 class Erased:
-    """How much went where; *others*: form → how many rows of others named the person; *documents* are the files below exports/out/ that went, *left* those that people made and that name the person."""
+    """How much went where; *others*: form → how many rows of others named the person; *at_station* how many rows of others at the field station did; *documents* are the files below exports/out/ that went, *left* those that people made and that name the person."""
 
     counts: dict[str, int] = field(default_factory=dict)
     rows_by_form: dict[str, int] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
+    at_station: int = 0
     documents: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
@@ -36,6 +38,7 @@ def erase_everywhere(mission: Mission, held: Holdings, common: frozenset[str], e
     What was done is told in *erased*, as far as it came. Raises: StoreError, ConfigError, FormError.
     """
     masks = Masks(mission, held, common)
+    erased.counts["station"], erased.at_station = erase_at_station(mission, held, masks)
     _erase_documents(mission, masks, erased)
     mission.workspace.cache.clear()
     erased.counts["findings"] = forget_rows(mission.desk, held.root_uuids)
