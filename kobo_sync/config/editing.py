@@ -58,9 +58,9 @@ def with_forms(
             )
         forms[entry.form_id] = _form(entry)
         forms[entry.form_id].trivia.indent = "\n"
-    end = last_in_text(forms)
-    for each in (tomlkit.nl(), *comment_below, *([tomlkit.nl()] if comment_below else [])) if end is not None else ():
-        end.add(each)
+    if (end := last_in_text(forms)) is not None:
+        for each in (tomlkit.nl(), *comment_below, *([tomlkit.nl()] if comment_below else [])):
+            end.add(each)
     server_assets = _table(_table(document, "server"), "assets")
     for form_id, uid in assets.items():
         server_assets[form_id] = uid
