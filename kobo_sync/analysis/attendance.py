@@ -32,7 +32,7 @@ from kobo_sync.config.config import Config, FormSettings, Proof
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Zone
 
-__all__ = ["TRAITS", "Attendance", "Completion", "HalfDay", "Person", "Signature", "names", "registered"]
+__all__ = ["TRAITS", "Attendance", "HalfDay", "Person", "Signature", "names", "registered"]
 
 Whole = Literal["day", "sessions", "days"]
 _WHO = ("person", "family_name", "given_name", "name_ar", "phone")  # meanings that tell one person from another
@@ -123,20 +123,6 @@ class Attendance:
     def _counts(self) -> dict[str, dict[str, int]]:
         """`counts` by trait, once each."""
         return {}
-
-
-@dataclass(frozen=True)
-class Completion:
-    """Quota completion: *share* = Σ min(present, quota) / Σ quota over cells; None without quota.
-
-    *n_present* and *quota* are persons; one who came to two zones is in the quota of each. Over one zone the total uses the
-    zone's target (nᵢ / quota, which may exceed 1); over several, and per group, each cell is capped so that an overfull zone
-    never hides an empty one.
-    """
-
-    n_present: int
-    quota: int
-    share: float | None
 
 
 @memo_in_process
@@ -335,42 +321,10 @@ def walk_in_keys(facts: Facts) -> dict[str, str]:
     }
 
 
-def completion(present: Attendance, zones: Sequence[Zone]) -> Completion:
-    """Quota completion of *zones* together: one zone nᵢ / quota, several Σ min(nᵢ, quotaᵢ) / Σ quota."""
-    counts = present.counts("zone")
-    pairs = [(counts.get(zone.code, 0), zone.target) for zone in zones]
-    return _completion(pairs, capped=len(pairs) > 1)
-
-
-def completion_by_group(present: Attendance, zones: Sequence[Zone], groups: Sequence[str]) -> dict[str, Completion]:
-    """The same per group: each zone's group is a cell; persons without known group are in none."""
-    cells: dict[tuple[str, str], int] = {}
-    for person in present.present:
-        place = (person.zone, person.traits["group"])
-        cells[place] = cells.get(place, 0) + 1
-    completions = {}
-    for group in groups:
-        pairs = [(cells.get((zone.code, group), 0), zone.quotas.get(group, 0)) for zone in zones]
-        completions[group] = _completion(pairs, capped=len(pairs) > 1)
-    return completions
-
-
 def proof_of(facts: Facts) -> Proof:
     """What proves presence in all attendance forms: the least of what one of them takes; whoever keeps the list says it where none is a signature."""
     proofs = {facts.config.forms[form_id].proof for form_id in facts.config.forms_with_role("attendance")}
     return "row" if "row" in proofs else "answer" if "answer" in proofs else "signature"
-
-
-def completion_by_sex(present: Attendance, zones: Sequence[Zone]) -> dict[str, Completion]:
-    """The same per sex, where the config expects so many women and men."""
-    cells = Counter((person.zone, person.traits["sex"]) for person in present.present)
-    sexes = dict.fromkeys(sex for zone in zones for sex in zone.sex_quotas)
-    return {
-        sex: _completion(
-            [(cells[zone.code, sex], zone.sex_quotas.get(sex, 0)) for zone in zones], capped=len(zones) > 1
-        )
-        for sex in sexes
-    }
 
 
 def is_signed(facts: Facts) -> bool:
@@ -446,12 +400,6 @@ def zones_of(facts: Facts) -> list[Zone]:
 def response_rate(n_answers: int, n_present: int) -> float | None:
     """Answers over persons present; None when nobody is present. It may exceed 1: say so rather than cap."""
     return n_answers / n_present if n_present else None
-
-
-def _completion(pairs: list[tuple[int, int]], *, capped: bool) -> Completion:
-    n_present, quota = sum(n for n, _ in pairs), sum(q for _, q in pairs)
-    reached = sum(min(n, q) for n, q in pairs) if capped else n_present
-    return Completion(n_present, quota, reached / quota if quota else None)
 
 
 def _order(person: Person) -> tuple[str, bool, str, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import meaning
+from kobo_sync.analysis import meaning, quotas
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Learning, learning
 from kobo_sync.analysis.needs import needs
@@ -97,7 +97,7 @@ def _road_map(facts: Facts, zone: str) -> list[Indicator]:
 def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Indicator]:
     zones, config = present.zones_of(facts), facts.config
     n, n_listed = listed.n_present, len(listed.people)
-    done = present.completion(listed, zones)
+    done = quotas.completion(listed, zones)
     came = Indicator(
         "present", zone, float(n), "persons", n_listed, listed.n_unsigned + listed.n_no_session + listed.n_unanswered
     )
@@ -110,9 +110,9 @@ def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Ind
         return numbers
     if done.quota:
         numbers.append(Indicator("quota_completion", zone, done.share, "share", done.quota))
-    cells = present.completion_by_group(listed, zones, present.group_codes(facts))
+    cells = quotas.completion_by_group(listed, zones, present.group_codes(facts))
     if present.asks(facts, "sex"):
-        cells |= {f"sex:{code}": cell for code, cell in present.completion_by_sex(listed, zones).items()}
+        cells |= {f"sex:{code}": cell for code, cell in quotas.completion_by_sex(listed, zones).items()}
     numbers += [
         Indicator(f"quota_completion:{code}", zone, cell.share, "share", cell.quota)
         for code, cell in cells.items()

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import labels
+from kobo_sync.analysis import labels, quotas
 from kobo_sync.analysis.chosen import results
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
@@ -112,7 +112,7 @@ def _published(facts: Facts) -> dict[str, Any]:
     printed, came = printed_needs(facts), told_number(facts, "present")
     rate, figures = None, asked(facts)
     if came.exact and not came.partial and "present" in figures:
-        rate = present.completion(present.turnout(facts), present.zones_of(facts)).share
+        rate = quotas.completion(present.turnout(facts), present.zones_of(facts)).share
     has = facts.config.has_role
     rates = {name: what for name, (what, role) in _RATES.items() if has(role) and has("attendance")}
     catalogue = labels.needs(facts)

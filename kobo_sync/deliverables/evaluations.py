@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import labels
+from kobo_sync.analysis import labels, quotas
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Change
 from kobo_sync.analysis.populations import What, told_number
@@ -81,7 +81,7 @@ def build(facts: Facts) -> list[Document]:
 def key_figures(document: WordDocument, facts: Facts) -> None:
     """Adds the band of numbers: presence, then test, gain and recommendation where the mission asks for them."""
     listed = present.turnout(facts)
-    quota = present.completion(listed, present.zones_of(facts)).quota
+    quota = quotas.completion(listed, present.zones_of(facts)).quota
     slash = f"{typography.NNBSP}/{typography.NNBSP}"
     printed, advice = printed_change(facts), printed_advice(facts)
     about = f"≈{typography.NBSP}" if advice.about else ""

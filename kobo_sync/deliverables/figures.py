@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import labels, publication
+from kobo_sync.analysis import labels, publication, quotas
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import Need
 from kobo_sync.analysis.populations import Told, What, told_number
@@ -211,7 +211,7 @@ def _quota_share(facts: Facts) -> float | None:
     number = told_number(facts, "present")
     if not number.exact or number.partial or not facts.config.forms_with_role("attendance"):
         return None
-    return present.completion(present.turnout(facts), present.zones_of(facts)).share
+    return quotas.completion(present.turnout(facts), present.zones_of(facts)).share
 
 
 def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import labels
+from kobo_sync.analysis import labels, quotas
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.populations import Told, told, told_number, zone_number
@@ -82,7 +82,7 @@ _LESS = later_n(", that is {moved} point less", ", that is {moved} points less")
 def presence(facts: Facts) -> str:
     """How many came, for how many places, in which zones."""
     zones = [(labels.zone(facts, zone.code), zone_number(facts, zone.code, "present").n) for zone in facts.config.zones]
-    quota = present.completion(present.turnout(facts), present.zones_of(facts)).quota
+    quota = quotas.completion(present.turnout(facts), present.zones_of(facts)).quota
     came = [name for name, n in zones if n]
     missing = [name for name, n in zones if not n]
     number, rate = told_number(facts, "present"), figures.quota_rate(facts)
@@ -236,7 +236,7 @@ def _men(n: int) -> str:
 
 def quota_words(facts: Facts) -> str:
     """What stands beside « present / quota »: the rate, and its rule where it is not the quotient of the two."""
-    quota = present.completion(present.turnout(facts), present.zones_of(facts)).quota
+    quota = quotas.completion(present.turnout(facts), present.zones_of(facts)).quota
     return quota_label(told_number(facts, "present"), quota, figures.quota_rate(facts))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import labels
+from kobo_sync.analysis import labels, quotas
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import first_shown
 from kobo_sync.analysis.populations import told_number
@@ -96,7 +96,7 @@ def _missing(n: int, nothing_received: str) -> str:
 def _figures(facts: Facts, asks: _Asks, plan: RoadMap) -> list[tuple[str, str]]:
     figures = []
     if asks.attendance:
-        quota = present.completion(present.turnout(facts), present.zones_of(facts)).quota
+        quota = quotas.completion(present.turnout(facts), present.zones_of(facts)).quota
         came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
         figures.append(
             (

@@ -9,6 +9,7 @@ import pytest
 from invented_facts import PERSON, make_config, make_facts, table
 
 from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import quotas
 from kobo_sync.analysis.facts import Facts
 
 REGISTRATION = ["zone", "consentement", "code_participant", *PERSON]
@@ -84,9 +85,9 @@ def test_an_overfull_zone_does_not_hide_an_empty_one() -> None:
     rows = [signed(f"B{i}") for i in range(26)] + [signed(f"O{i}", zone="oumjniba") for i in range(20)]
     facts = mission_of([], rows)
     found = present.attendance(facts)
-    done = present.completion(found, present.zones_of(facts))
+    done = quotas.completion(found, present.zones_of(facts))
     assert (done.n_present, done.quota, done.share) == (46, 50, pytest.approx(0.9))
-    alone = present.completion(found, [facts.config.zones[0]])
+    alone = quotas.completion(found, [facts.config.zones[0]])
     assert alone.share == pytest.approx(26 / 25)
 
 
@@ -94,7 +95,7 @@ def test_completion_per_group_leaves_unknown_groups_out() -> None:
     people = [person(f"B{i}", f"N{i}", "x", groupe="ed" if i < 3 else "ailleurs") for i in range(5)]
     facts = facts_of(people, [signed(f"B{i}") for i in range(5)])
     found = present.attendance(facts)
-    by_group = present.completion_by_group(found, present.zones_of(facts), ["ed", "sante", "cld"])
+    by_group = quotas.completion_by_group(found, present.zones_of(facts), ["ed", "sante", "cld"])
     assert (by_group["ed"].n_present, by_group["ed"].quota, by_group["ed"].share) == (3, 9, pytest.approx(3 / 9))
     assert by_group["sante"].share == 0
     assert found.counts("group") == {"ailleurs": 2, "ed": 3}
@@ -104,7 +105,7 @@ def test_nothing_received_gives_nobody() -> None:
     facts = make_facts(tables={})
     found = present.attendance(facts)
     assert (found.n_present, found.people, found.full_day) == (0, (), ())
-    assert present.completion(found, present.zones_of(facts)).share == 0
+    assert quotas.completion(found, present.zones_of(facts)).share == 0
     assert present.response_rate(0, 0) is None
     assert make_config().zones[0].target == 25
 
@@ -141,8 +142,8 @@ def test_whoever_counts_a_mission_counts_the_same_and_holds_no_names() -> None:
     numbers = [(each.n_present, each.n_full_day, each.n_registered, each.n_declared) for each in (listed, counted)]
     assert numbers == [(3, 2, 3, 0)] * 2
     zones = facts.config.zones
-    assert present.completion(counted, zones) == present.completion(listed, zones)
-    assert present.completion_by_group(counted, zones, ("ed", "cld")) == present.completion_by_group(
+    assert quotas.completion(counted, zones) == quotas.completion(listed, zones)
+    assert quotas.completion_by_group(counted, zones, ("ed", "cld")) == quotas.completion_by_group(
         listed, zones, ("ed", "cld")
     )
     assert [p.signatures.keys() for p in counted.people] == [p.signatures.keys() for p in listed.people]
