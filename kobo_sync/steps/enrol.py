@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,6 +16,7 @@ from kobo_sync.config.file_names import FileName
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.config.lists import read_csv
 from kobo_sync.desk import journal
+from kobo_sync.desk.access_log import log_download
 from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.documents.script import is_arabic
@@ -185,6 +187,7 @@ def _written(
     files: dict[str, bytes] = {}
     for sheet in sheets:
         files[f"{sheet[0]}.png"], files[f"{sheet[0]}.pdf"] = _sheet(mission, server, sheet, language)
+        journal.note(mission.desk, ENROL, sheet[0], by=mission.doer, now=started_at)
     lines = _write(folder, files)
     if any(password for _, _, password in sheets):
         lines.append("these files hold a password: print them, then delete them")
@@ -239,7 +242,11 @@ def badge_sheets(mission: Mission, *, zone: str = "", n_blank: int = 0, output: 
         hint = "run pull, then roster; or print badges before registration with --blank N --zone CODE"
         findings.append(Finding("BADGE001", "error", zone or "all zones", "the roster has no participant", hint))
     folder = output or mission.workspace.out / "badges"
-    lines = _write(folder, {name: badges_pdf(badges, title=config.mission.title) for name, badges in sheets.items()})
+    files = {name: badges_pdf(badges, title=config.mission.title) for name, badges in sheets.items()}
+    for name, content in files.items():
+        classification, digest = "internal" if n_blank else "nominative", hashlib.sha256(content).hexdigest()
+        log_download(mission.desk, name, classification, digest, started_at, username=mission.doer)
+    lines = _write(folder, files)
     if sheets and not n_blank:
         lines.append("nominative: these files hold names; hand them over on paper only")
     n_badges = sum(map(len, sheets.values()))

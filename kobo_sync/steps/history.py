@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kobo_sync.analysis.changes import changes
+from kobo_sync.desk.access_log import log_download
 from kobo_sync.language.clean_text import clean
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report, Submission
@@ -18,6 +19,8 @@ def history(mission: Mission, submission: str) -> Report:
     revisions = revisions_of(mission.store, submission)
     for revision in revisions:
         if revision.number == 1:
+            path = f"rows/{revision.form_id}/{revision.root_uuid}"  # as on the pages, where it is looked at too
+            log_download(mission.desk, path, "nominative", "", started_at, username=mission.doer)
             lines.append(f"{revision.form_id}, submission {revision.root_uuid}")
             before = None
         lines.append(f"revision {revision.number} · {revision.kind} · seen {mission.local(revision.seen_at)}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.desk import journal
 from kobo_sync.errors import Busy, ConfigError, KoboRejected, KoboSyncError, KoboUnreachable, RunStopped
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
@@ -62,6 +63,8 @@ def relay(mission: Mission, wish: Wish = Wish()) -> Report:
         addresses = [uid for uid, form_id in names.items() if not wish.form_ids or form_id in wish.form_ids]
         if wish.dry_run:
             return _dry_run(mission, outbox, addresses, started_at)
+        if not wish.by_itself:  # those by the clock are runs, which the journal has
+            journal.note(mission.desk, "relay", by=mission.doer, now=started_at)
         n_again = outbox.put_back(addresses) if wish.again else 0
         lines = [f"{n_again} refused submissions are tried again"] if wish.again else []
         posting, away = _post(mission, outbox, wish, addresses)
@@ -152,6 +155,7 @@ def forget(mission: Mission, *, dry_run: bool = False) -> Report:
             n = outbox.n_whole() - len(spared)
             lines = [f"{n} submissions would be erased here"]
             return mission.report("relay", started_at, {"forgotten": n}, findings, lines)
+        journal.note(mission.desk, "relay", "--forget", by=mission.doer, now=started_at)
         n, n_files = outbox.forget(mission.clock(), spared)
         lines = [f"{n} submissions and {n_files} files are erased here: {mission.features.name} has them"]
         if not outbox.shrink():

@@ -18,6 +18,8 @@ from kobo_sync.mission.mission import Mission, operator
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.steps.audit import HeadRefused, head_of, heads_at_hand, verified
 from kobo_sync.steps.backup import backup
+from kobo_sync.steps.enrol import badge_sheets, enrol_at_station
+from kobo_sync.steps.history import history
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.purge import purge
 from kobo_sync.steps.restore import restore
@@ -42,6 +44,24 @@ def test_runs_name_who_began_them_and_the_line_of_a_command_names_the_systems_us
     assert entry.by == mission.doer == operator() and "@" in entry.by
     deployed = journal.entries(mission.desk, acts=["deploy"])
     assert {each.subject for each in deployed} >= {"personnes", "visites"}
+
+
+def test_who_looks_at_a_row_prints_names_or_hands_out_a_way_in_is_told(field_team: Field, tmp_path: Path) -> None:
+    mission = field_team.mission
+    root = field_team.person("NOR-01", nom="Aïcha").removeprefix("uuid:")
+    pull(mission)
+    history(mission, f"uuid:{root}")
+    badge_sheets(mission, zone="nord", output=tmp_path / "names")
+    badge_sheets(mission, zone="nord", n_blank=2, output=tmp_path / "codes")
+    enrol_at_station(mission, "http://192.168.1.10:8080", output=tmp_path / "ways")
+    told = {(each.act, each.subject, each.details.get("class", "")) for each in journal.entries(mission.desk)}
+    assert ("look", f"rows/personnes/{root}", "nominative") in told
+    assert ("download", "badges-nord.pdf", "nominative") in told
+    assert {subject for act, subject, _ in told if act == "enrol_phone"} == {
+        path.stem for path in (tmp_path / "ways").glob("*.pdf")
+    }
+    assert {kind for act, subject, kind in told if act == "download" and "nord-" in subject} == {"internal"}
+    assert "Aïcha" not in str(journal.entries(mission.desk))
 
 
 def test_a_backup_keeps_the_head_and_a_cut_is_found_by_it(field_team: Field) -> None:

@@ -15,8 +15,9 @@ import requests
 from conftest import PASSWORD, TOKEN
 from relay_field import JPEG, VISIT, Both, both_in, rows_of
 
+from kobo_sync.desk import journal
 from kobo_sync.errors import Busy, ConfigError, KoboUnreachable, StoreError
-from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.mission import Mission, operator
 from kobo_sync.model import Report
 from kobo_sync.phones.collect import Phone
 from kobo_sync.service.jobs import JOBS
@@ -55,6 +56,8 @@ def test_kobotoolbox_has_afterwards_what_the_station_has_row_by_row(both: Both) 
     _collect(both)
     assert both.sums() == (12, 0, 0, 12)
     report = both.relay()
+    acts = journal.entries(both.mission().desk, acts=["relay"])
+    assert [(each.by, each.subject) for each in acts] == [(operator(), "")]
     assert report.findings == () and report.counts == {
         "stored": 12,
         "relayed": 12,

@@ -42,7 +42,7 @@ _BADGES = r"""
     if b.arabic != "" { block(spacing: 1.6mm, fitted(12pt, text(dir: direction.rtl, lang: "ar", b.arabic))) }
   }
   block(spacing: 1.4mm, text(9pt, b.place))
-  if b.svg != "" { place(bottom + center, image(bytes(b.svg), format: "svg", width: b.width * 1mm, height: 11mm, fit: "stretch")) }
+  if b.svg.len() > 0 { place(bottom + center, image(bytes(b.svg), format: "svg", width: b.width * 1mm, height: 11mm, fit: "stretch")) }
 })
 #for (n, sheet) in data.badges.chunks(10).enumerate() {
   if n > 0 { pagebreak() }
@@ -121,7 +121,7 @@ def badges_pdf(badges: Sequence[Badge], *, title: str) -> bytes:
                 "arabic": badge.arabic,
                 "place": badge.place,
                 "blank": not badge.name and not badge.arabic,
-                "svg": code128_svg(badge.code) if coded else "",
+                "svg": list(code128_svg(badge.code).encode()) if coded else [],
                 "width": min(_MODULE_MM, _INNER_MM / modules) * modules if coded else 0,
             }
         )
@@ -161,7 +161,7 @@ def enrolment_pdf(
             "user": user,
             "for_word": typography.spaced(t("For:")),
             "account_word": typography.spaced(t("Account:")),
-            "svg": qr_svg(code),
+            "svg": list(qr_svg(code).encode()),  # a picture is no text, which would be cut
             "warning": typography.spaced(warnings[secret]),
             "steps": columns,
             "foot": typography.spaced(t("Server: {server}. Give this sheet to the person named alone.", server=server)),

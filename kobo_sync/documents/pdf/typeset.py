@@ -22,7 +22,7 @@ FONTS = (
 _PPI = 150
 _REMEMBERED = 11  # papers; of a large build's most are never asked for again
 _AGED = 3  # papers that each one counts for
-_LONGEST = 4_000  # characters of a text: nobody reads more on a page, and Typst fails on those of 64 KiB
+_LONGEST = 12_000  # characters of a text: nobody reads more on a page, and Typst fails on those of 64 KiB
 _HEAD = """
 #let data = json(bytes(sys.inputs.data))
 #set text(font: data.fonts, fallback: true, lang: data.language, dir: if data.rtl { rtl } else { ltr })
