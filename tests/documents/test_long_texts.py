@@ -18,7 +18,7 @@ def test_a_text_of_64_kib_stops_no_document(letter: str) -> None:
     made = pdf("#for row in data.rows { for cell in row.cells [#cell ] }", {"rows": rows}, title="t")
     with pypdfium2.PdfDocument(made) as document:
         text = "".join(page.get_textpage().get_text_bounded() for page in document)
-    assert "line" in text and len(text) < 10_000
+    assert "line" in text and len(text) < 20_000
 
 
 def test_a_panic_of_the_library_is_a_failure_of_that_document(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,5 +29,5 @@ def test_a_panic_of_the_library_is_a_failure_of_that_document(monkeypatch: pytes
         raise PanicException("end byte index 65535 is not a char boundary")
 
     monkeypatch.setattr(typeset.typst, "Compiler", compiler)
-    with pytest.raises(DocumentError, match="'t' cannot be set: end byte"):
+    with pytest.raises(DocumentError, match="'t' cannot be set: Typst itself failed"):
         pdf("#data.text", {"text": "x"}, title="t")
