@@ -45,11 +45,13 @@ from kobo_sync.steps.check import check
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.digest import digest
 from kobo_sync.steps.doctor import doctor
+from kobo_sync.steps.enrol import badge_sheets, enrol_at_station
 from kobo_sync.steps.export import export
 from kobo_sync.steps.person import erase, show
 from kobo_sync.steps.print import print_codebook, print_form
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.purge import purge
+from kobo_sync.steps.relay import forget, relay
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import run
 from kobo_sync.web import Site, create_app
@@ -215,7 +217,10 @@ def _answers(
 @contextmanager
 def lived(name: str, seed: int, folder: Path, post: tuple[Path, int]) -> Iterator[Life]:
     """A mission from its first form to its zips, with accounts, refusals, mails, a backup and what was handed over."""
-    with field_in(folder, _workspace(name, post)) as field:
+    with (
+        field_in(folder, _workspace(name, post)) as field,
+        field_in(folder / "room", _workspace(name, post), field.mission.workspace.station_database) as room,
+    ):
         root = field.mission.workspace.root
         secrets = root / "config" / "secrets.env"
         secrets.write_text("".join(f"{key}={value}\n" for key, value in SECRETS.items()), "utf-8")
@@ -232,7 +237,12 @@ def lived(name: str, seed: int, folder: Path, post: tuple[Path, int]) -> Iterato
             for form_id, form in field.mission.forms.items():
                 given, files = _answers(life, form_id, form, zone.code, person)
                 field.clock.forward(seconds=40)
-                field.submit(form_id, given, files=files)
+                # The first person of all sends in a room without Internet, to the mission's own station.
+                sender = room if len(life.people) == 1 else field
+                sender.submit(form_id, given, files=files, instance_id=field.new_id())
+        report = relay(field.mission)
+        assert report.counts["relayed"] == len(field.mission.forms) and not report.counts["waiting"]
+        life.said.append(repr(report))
         for step in (pull, refresh_roster, check, build, deliver, run, analyse, digest, doctor):
             mission = life.do(step.__name__, step)
         for shape in ("csv", "xlsx", "geojson"):
@@ -245,6 +255,8 @@ def lived(name: str, seed: int, folder: Path, post: tuple[Path, int]) -> Iterato
             accounts.add_user(
                 mission.desk, username, username.title(), role, SENTENCE, names=names, now=field.clock(), by=""
             )
+        life.said.append(repr(enrol_at_station(mission, "http://192.168.1.10:8080", output=folder / "ways in")))
+        life.said.append(repr(badge_sheets(mission, output=folder / "badges")))
         backup(mission, output=folder / "copies")
         for job in ("run", "pull", "deliver"):
             after_run(mission, job, field.clock())
@@ -379,6 +391,7 @@ def _ends(life: Life, folder: Path) -> None:
         life.do(each.__name__, each)
     assert not (left := _hits(life.root, life.pattern([theirs]))), str(left)
     life.field.clock.forward(days=300)
+    life.said.append(repr(forget(life.field.reopen())))
     life.do("purge", purge)
     for each in (build, deliver):
         life.do(each.__name__, each).close()
