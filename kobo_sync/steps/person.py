@@ -24,6 +24,7 @@ from kobo_sync.steps.personal.erasing import Erased, documents_in, erase_everywh
 from kobo_sync.steps.personal.holdings import Holdings, Masks, holdings_of
 from kobo_sync.steps.projects import Projects, uid_or_finding
 from kobo_sync.steps.purge import RECEIPTS
+from kobo_sync.steps.purging.left_behind import empty_left_behind
 from kobo_sync.steps.purging.places import backups_of, name_in, places_of
 from kobo_sync.steps.purging.renewing import backups_inside, renew_backups
 from kobo_sync.store.erased_rows import shells_on_server
@@ -106,6 +107,7 @@ def erase(mission: Mission, code: str, *, rebuild: bool = True) -> Report:
         for report in (build(mission), deliver(mission)):
             findings += report.findings
         lines.append("documents and archives made anew, without this person")
+    lines += [f"emptied, as its rows were moved to the server: {path}" for path in empty_left_behind(mission)]
     n_backups, renewed = renew_backups(mission)
     lines += [f"backups: {n_backups} erased; made anew, in their place: {renewed}"] if renewed else []
     lines += [

@@ -29,6 +29,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.personal.at_station import forget_room
+from kobo_sync.steps.purging.left_behind import empty_left_behind
 from kobo_sync.steps.purging.places import backups_of, name_in, places_of, told_sets
 from kobo_sync.steps.purging.renewing import backups_inside, renew_backups
 from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
@@ -69,13 +70,14 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     if not due:
         return mission.report("purge", started_at, {"erased": 0}, [], [*lines, "nothing is due yet"])
     erased = _erase(mission, settings, due, dry_run=True)
-    n_backups, renewed = len(backups_inside(mission)), None
+    n_backups, renewed, emptied = len(backups_inside(mission)), None, list[Path]()
     if not dry_run:
         receipt = _receipt(mission, started_at, due, erased)  # before: a run that dies has said what it was at
         journal.note(mission.desk, "erase", receipt.name, by=mission.doer, now=started_at)
         _erase(mission, settings, due, dry_run=False)
         for engine in (mission.store.engine, mission.desk.engine):
             dialect_of(engine).vacuum(engine)
+        emptied = empty_left_behind(mission)
         n_backups, renewed = renew_backups(mission)
         _receipt(mission, started_at, due, erased, ended_at=mission.clock())
     counts = {
@@ -97,6 +99,7 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     if documents:
         lines.append("papers and exports that go are made anew, without those names, by build, deliver and export")
     lines += [f"made anew, in their place: {renewed}"] if renewed else []
+    lines += [f"emptied, as its rows were moved to the server: {path}" for path in emptied]
     lines += [] if dry_run else [f"receipt: {receipt}"]
     return mission.report("purge", started_at, counts, _elsewhere(mission, erased.get("left", ())), lines)
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from conftest import Field
 
 from kobo_sync.databases import moving
 from kobo_sync.databases.dialects import Dialect
 from kobo_sync.desk import accounts, schedules, worklist
+from kobo_sync.desk.database import Desk
 from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import recorded
@@ -19,8 +21,11 @@ from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check
 from kobo_sync.steps.history import history
 from kobo_sync.steps.move import move
+from kobo_sync.steps.person import erase
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
+from kobo_sync.store.database import Store
+from kobo_sync.workspace.folders import Workspace
 
 pytestmark = pytest.mark.postgres
 SVG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
@@ -241,3 +246,36 @@ def test_the_history_comes_along(moving_team: tuple[Field, str]) -> None:
     told = history(_opened(field), str(field.person_edit)).lines  # type: ignore[attr-defined]
     move(_opened(field, url), to="server")
     assert history(_opened(field, url), str(field.person_edit)).lines == told  # type: ignore[attr-defined]
+
+
+def _rows_left(workspace: Workspace) -> int:
+    store = Store(workspace.database, may_be_moving=True)
+    with store.read() as connection:
+        tables = [table for table in schema.metadata.sorted_tables if table is not schema.facts]
+        n = sum(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() for table in tables)
+    store.close()
+    return n
+
+
+def test_who_is_erased_after_a_move_is_not_left_in_the_files_of_before(moving_team: tuple[Field, str]) -> None:
+    field, url = moving_team
+    workspace = field.mission.workspace
+    mission = _opened(field, url)
+    move(mission, to="server")
+    mission.close()
+    assert _rows_left(workspace) > 0
+    mission = _opened(field, url)
+    report = erase(mission, "NOR-001")
+    assert sum(line.startswith("emptied") for line in report.lines) == 2
+    assert _rows_left(workspace) == 0
+    assert not [path for path in workspace.root.rglob("*") if path.is_file() and b"NOR-001" in path.read_bytes()]
+    assert mission.store.engine.dialect.name == "postgresql" and check(mission).counts
+    mission.close()
+    for kind, path in ((Store, workspace.database), (Desk, workspace.desk_database)):
+        with pytest.raises(StoreError, match="was moved to the database that STORE_URL names"):
+            kind(path)
+    mission = _opened(field, url)
+    there = _truth(mission)
+    move(mission, to="files")
+    mission.close()
+    assert _truth(_opened(field)) == there
