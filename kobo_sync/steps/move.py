@@ -86,12 +86,12 @@ def move(mission: Mission, *, to: Direction) -> Report:
             _close_behind(pair, to, started_at.isoformat())
             if isinstance(pair.target, Desk):
                 journal.note(pair.target, "move", f"to {to}", by=mission.doer, now=mission.clock())
-    lines.append("set STORE_URL on every machine" if to == "server" else "take STORE_URL out of config/secrets.env")
     lines.append(
         "the files here keep their rows, unused, until somebody is erased or a purge is due"
         if to == "server"
         else "the database there keeps its rows, out of reach of every erasure from now on: drop it once this is in use"
     )
+    lines.append("set STORE_URL on every machine" if to == "server" else "take STORE_URL out of config/secrets.env")
     return mission.report("move", started_at, counts, [], lines)
 
 
