@@ -20,7 +20,7 @@ from docx import Document as open_docx
 from kobo_sync.errors import ConfigError, DocumentError, StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps import build as build_step
-from kobo_sync.steps import build_worker
+from kobo_sync.steps import build_worker, report_pdf
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import UNFINISHED, deliver
 from kobo_sync.steps.export import export
@@ -279,7 +279,7 @@ def test_a_report_that_is_not_asked_for_cannot_be_started(field_team: Field) -> 
 
 
 def test_the_pdf_needs_libreoffice_and_says_so(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_step.libreoffice.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(report_pdf.libreoffice.shutil, "which", lambda _name: None)
     with pytest.raises(DocumentError, match="LibreOffice") as caught:
         built.again(pdf=True)
     assert "Word" in caught.value.hint
@@ -295,8 +295,8 @@ def test_the_report_that_is_delivered_at_last_has_its_pdf(
         printed.extend(files.values())
         return dict.fromkeys(files, b"%PDF the report")
 
-    monkeypatch.setattr(build_step.libreoffice, "pdfs", pdfs)
-    monkeypatch.setattr(build_step.libreoffice, "installed", lambda: office)
+    monkeypatch.setattr(report_pdf.libreoffice, "pdfs", pdfs)
+    monkeypatch.setattr(report_pdf.libreoffice, "installed", lambda: office)
     deliver(built.mission)
     assert not printed, "a draft is printed when asked: build --pdf"
     report = deliver(built.mission, final=True, despite=UNFINISHED)
