@@ -194,7 +194,7 @@ class Workspace:
             raise ConfigError(
                 f"forms/{file} cannot be read ({error.strerror})",
                 file=MISSION_FILE,
-                key="[forms]",
+                key="forms.file",
                 hint="put the workbook there, or correct the name",
             ) from error
 
