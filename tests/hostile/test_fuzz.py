@@ -27,7 +27,8 @@ from kobo_sync.central.wire import protocol as central
 from kobo_sync.config.config import parse_config, parse_secrets
 from kobo_sync.config.federation import parse_federation
 from kobo_sync.config.lists import read_csv
-from kobo_sync.documents.word.living import flattened, prose
+from kobo_sync.documents.word.living import flattened, rebuild
+from kobo_sync.documents.word.template import Content
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.media import list_csv
 from kobo_sync.forms.sheets import as_workbook, cells_sha256, read_book
@@ -112,6 +113,11 @@ def _read_central_row(content: bytes) -> None:
     central_listing.row_of(central_listing.parse_listing(LISTED).rows[0], content, fields, "/v1/x", None)
 
 
+def _read_edited_report(content: bytes) -> None:
+    rebuild(content, Content({}, {}), "r.docx")
+    flattened(content)
+
+
 def _config(text: str) -> None:
     parse_config(text, {"zones.csv": ZONES, "config/zones.csv": ZONES}, {})
 
@@ -157,14 +163,14 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], Any]]] = {
     "secrets.env": (b"KOBO_TOKEN=abc\n# note\nSMTP_PASSWORD=x y\n", lambda b: parse_secrets(_text(b))),
     "zones.csv": (ZONES.encode(), lambda b: read_csv(_text(b), "zones.csv", required=("code",))),
     "list of a form": (ZONES.encode(), lambda b: list_csv(_text(b), "zones.csv", ("fr", "ar"))),
-    "edited report, its bytes": (_document(), lambda b: (prose(b, "r.docx"), flattened(b))),
+    "edited report, its bytes": (_document(), _read_edited_report),
 }
 IN_ZIPS: dict[
     str, tuple[bytes, Callable[[bytes], Any]]
 ] = {  # what lies in the zip is spoilt, and packed again as it should be
     "XLSForm, its parts": (WORKBOOK, lambda b: read_form(b, "personnes.xlsx")),
     "workbook given to the station, its parts": (WORKBOOK, lambda b: content_of(_checked(b), "salt")),
-    "edited report, its parts": (_document(), lambda b: (prose(b, "r.docx"), flattened(b))),
+    "edited report, its parts": (_document(), _read_edited_report),
 }
 
 
