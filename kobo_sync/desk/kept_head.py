@@ -1,4 +1,4 @@
-"""The journal's head, kept in a file beside the desk: entries that are cut off the end of the database are missed there."""
+"""The journal's head, kept in a file beside the desk: by it one sees that entries were cut off the end of the database."""
 
 from __future__ import annotations
 

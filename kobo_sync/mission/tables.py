@@ -66,13 +66,6 @@ class KeptTables(Tables):
     (empty: there are none). Those that were asked for last are held.
     """
 
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        frame = super().__getitem__(name)
-        self._tables[name] = self._tables.pop(name)
-        if len(self._tables) > _HELD:
-            del self._tables[next(iter(self._tables))]
-        return frame
-
     def __init__(
         self,
         mission: Mission,
@@ -83,6 +76,13 @@ class KeptTables(Tables):
     ) -> None:
         super().__init__(mission, only, zones)
         self._cache, self._pieces = cache, pieces
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        frame = super().__getitem__(name)
+        self._tables[name] = self._tables.pop(name)
+        if len(self._tables) > _HELD:
+            del self._tables[next(iter(self._tables))]
+        return frame
 
     def _read(self, table: FlatTable, form_id: str) -> pd.DataFrame:
         texts: dict[Any, Any] = {}  # equal texts are held once

@@ -15,9 +15,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.init import STARTER_DAYS
 
-_YEAR = np.timedelta64(
-    366, "D"
-)  # what is dated longer before it was received is a clock's fault, not the mission's first day
+_YEAR = 366  # days: what is dated longer before it was received is a clock's fault, not the mission's first day
 
 
 def set_days(mission: Mission) -> Report:
@@ -47,7 +45,7 @@ def _days_of_rows(mission: Mission) -> tuple[date, date] | None:
     """The first and the last day that rows are about; None without rows, or where one is about a day of the mission."""
     days = np.array([], dtype="datetime64[D]")
     for sheet in sheets(gather_facts(mission)):
-        is_likely = (sheet.days <= sheet.received_on) & (sheet.days >= sheet.received_on - _YEAR)
+        is_likely = (sheet.days <= sheet.received_on) & (sheet.days >= sheet.received_on - np.timedelta64(_YEAR, "D"))
         days = np.concatenate([days, np.where(is_likely, sheet.days, sheet.received_on)])
     days = days[~np.isnat(days)]
     first, last = (np.datetime64(day, "D") for day in STARTER_DAYS)

@@ -279,3 +279,17 @@ def test_who_is_erased_after_a_move_is_not_left_in_the_files_of_before(moving_te
     move(mission, to="files")
     mission.close()
     assert _truth(_opened(field)) == there
+
+
+def test_an_erasure_makes_no_files_where_a_move_left_none(moving_team: tuple[Field, str]) -> None:
+    field, url = moving_team
+    mission = _opened(field, url)
+    move(mission, to="server")
+    mission.close()
+    state = field.mission.workspace.state
+    for path in (*state.glob("mirror.sqlite*"), *state.glob("desk.sqlite*")):
+        path.unlink()
+    mission = _opened(field, url)
+    assert not [line for line in erase(mission, "NOR-001", rebuild=False).lines if line.startswith("emptied")]
+    mission.close()
+    assert not [*state.glob("mirror.sqlite*"), *state.glob("desk.sqlite*")]

@@ -22,13 +22,14 @@ def empty_left_behind(mission: Mission) -> list[Path]:
 
     They go on being refused with the same words. Raises: StoreError.
     """
-    files: dict[str, tuple[type[Store] | type[Desk], Path, ModuleType]] = {
-        "mirror": (Store, mission.workspace.database, store_schema),
-        "desk": (Desk, mission.workspace.desk_database, desk_schema),
+    kinds: dict[str, tuple[type[Store] | type[Desk], ModuleType]] = {
+        "mirror": (Store, store_schema),
+        "desk": (Desk, desk_schema),
     }
     emptied = []
-    for name, (kind, path, schema) in files.items():
-        if name not in mission.shared_databases or not path.is_file():
+    for name, address in mission.shared_databases.items():
+        (kind, schema), path = kinds[name], mission.workspace.state / f"{name}.sqlite"  # not to be made where none is
+        if address.key != "STORE_URL" or not path.is_file():
             continue
         left = kind(path, may_be_moving=True)
         try:
