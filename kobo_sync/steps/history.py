@@ -10,6 +10,15 @@ from kobo_sync.model import Report, Submission
 from kobo_sync.rows.listing import parse_submission
 from kobo_sync.store.history import revisions_of
 
+KINDS = {  # of revisions, as people read them
+    "new": "newly received",
+    "edited": "answers edited",
+    "validated": "status changed",
+    "files": "files changed",
+    "restored": "there again",
+    "deleted": "deleted there",
+}
+
 
 def history(mission: Mission, submission: str) -> Report:
     """Every revision of the submission with this id or uuid, and what each changed. Raises: StoreError."""
@@ -23,7 +32,9 @@ def history(mission: Mission, submission: str) -> Report:
             log_download(mission.desk, path, "nominative", "", started_at, username=mission.doer)
             lines.append(f"{revision.form_id}, submission {revision.root_uuid}")
             before = None
-        lines.append(f"revision {revision.number} · {revision.kind} · seen {mission.local(revision.seen_at)}")
+        lines.append(
+            f"revision {revision.number} · {KINDS.get(revision.kind, revision.kind)} · seen {mission.local(revision.seen_at)}"
+        )
         if not revision.raw:
             continue
         now = parse_submission(revision.raw, revision.form_id)

@@ -42,9 +42,12 @@ def test_history_tells_each_change_of_each_answer(field_team: Field) -> None:
     report = history(field_team.mission, root)
     assert report.counts["revisions"] == 4
     text = "\n".join(report.lines)
-    assert "revision 1 · new · seen 2025-02-11" in text and "revision 2 · edited · seen 2025-02-12" in text
+    assert (
+        "revision 1 · newly received · seen 2025-02-11" in text
+        and "revision 2 · answers edited · seen 2025-02-12" in text
+    )
     assert "  nom: X → Y" in text and "  note: à effacer → —" in text
-    assert "  (validation): — → approved" in text and "revision 4 · deleted · seen 2025-02-13" in text
+    assert "  (validation): — → approved" in text and "revision 4 · deleted there · seen 2025-02-13" in text
     assert history(field_team.mission, "1").lines == report.lines
     assert history(field_team.mission, "unknown").lines == ("no submission unknown is held",)
 
