@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from kobo_sync.desk import journal, schema
 from kobo_sync.desk.database import Desk, insert_once, put
@@ -105,9 +106,13 @@ def _dry(order: Order) -> dict[str, str]:
 def _insert(connection: sa.Connection, job: str, order: Order, now: datetime, status: str, host: str, pid: int) -> int:
     values = {"job": job, "slot": order.slot, "slot_at": order.slot_at, "origin": order.origin}
     values |= {"asked_by": order.asked_by, "started_at": now, "status": status, "progress": "{}", "report": "{}"}
-    if not insert_once(connection, R, {**values, "host": host, "pid": pid}):
-        raise SlotTaken
-    return int(connection.execute(sa.select(sa.func.max(R.c.run_id)).where(R.c.job == job)).scalar_one())
+    try:
+        with connection.begin_nested():
+            row = connection.execute(R.insert().values(**values, host=host, pid=pid)).inserted_primary_key
+    except IntegrityError:
+        raise SlotTaken from None
+    assert row is not None
+    return int(row.run_id)  # its own number, never the newest: others record runs at the same moment
 
 
 def end_run(desk: Desk, run_id: int, now: datetime, status: str, report: Mapping[str, Any]) -> None:

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 from conftest import POSTGRES, REPO, TOKEN, Field
 from engine_cluster import (
     PASSWORD,
@@ -30,7 +32,9 @@ from engine_cluster import (
     zones_mission,
 )
 
+from kobo_sync.databases.engines import Address
 from kobo_sync.desk import pieces, runs, schedules
+from kobo_sync.desk.database import Desk
 from kobo_sync.desk.processes import holder_name
 from kobo_sync.desk.runs import Order
 from kobo_sync.engine.pieces import Piece
@@ -53,6 +57,7 @@ from kobo_sync.engine import tables  # noqa: E402
 from kobo_sync.engine.queue import Queue, queue_of  # noqa: E402
 
 PIECE = Piece("essai", "zone", "nord")
+NOW = datetime(2026, 12, 1, 6, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -251,6 +256,26 @@ def cluster(server: Postgres, database: str, tmp_path: Path) -> Iterator[tuple[W
         mission.close()
 
 
+def test_each_of_two_runs_that_begin_at_once_is_recorded_under_its_own_number(server: Postgres, database: str) -> None:
+    """A worker's run ended another's in the ledger, and was told as cut short itself, some three times in a hundred."""
+    address = Address(server.url(database), "", "DESK_URL")
+    with closing(Desk(address)) as desk, closing(Desk(address)) as other:
+        numbers: dict[str, int] = {}
+
+        @sa.event.listens_for(desk.engine, "after_cursor_execute")
+        def _meanwhile(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT INTO runs") and "other" not in numbers:
+                numbers["other"] = runs.start_run(other, "build", Order(), NOW, "office", 2)
+
+        numbers["one"] = runs.start_run(desk, "build", Order(), NOW, "office", 1)
+        assert numbers["one"] != numbers["other"]
+        runs.end_run(desk, numbers["one"], NOW, "done", {})
+        assert [(run.run_id, run.status) for run in runs.last_runs(desk)] == [
+            (numbers["other"], "running"),
+            (numbers["one"], "done"),
+        ]
+
+
 def _idle(queue: Queue) -> bool:
     state = queue.state()
     return not state.n_waiting and not state.n_running
@@ -262,19 +287,19 @@ def test_a_worker_does_the_whole_run_in_order_and_stops_when_asked(
     from kobo_sync.service.stages import first_pieces
 
     workspace, _, queue, processes = cluster
-    mission = mission_of(workspace)
-    queue.defer(first_pieces(mission.config, "run", Order("person", "maha"), "", mission.clock()))
-    processes.start("worker", "worker", "--workspace", str(workspace.root), "--concurrency", "2")
-    until(lambda: _idle(queue), 120, "the run is done")
-    jobs = [run.job for run in reversed(runs.last_runs(mission.desk, 50))]
-    assert sorted(jobs[:2]) == ["reconcile", "reconcile"] and jobs[2:] == ["check", *["build"] * 5, "deliver"]
-    assert {run.status for run in runs.last_runs(mission.desk, 50)} <= {"done", "findings"}
+    with closing(mission_of(workspace)) as mission:
+        queue.defer(first_pieces(mission.config, "run", Order("person", "maha"), "", mission.clock()))
+        processes.start("worker", "worker", "--workspace", str(workspace.root), "--concurrency", "2")
+        until(lambda: _idle(queue), 120, "the run is done")
+        jobs = [(run.job, run.status) for run in reversed(runs.last_runs(mission.desk, 50))]
+    assert {status for _, status in jobs} <= {"done", "findings"}, jobs
+    assert [job for job, _ in jobs[2:]] == ["check", *["build"] * 5, "deliver"]
+    assert [job for job, _ in jobs[:2]] == ["reconcile", "reconcile"]
     assert (workspace.out / "z002" / "MANIFEST.json").is_file() and (workspace.out / "mission").is_dir()
     state = queue.state()
     assert [(worker.at_once, worker.missions, worker.is_alive) for worker in state.workers] == [(2, ("zones",), True)]
     assert processes.end("worker") == 0 and queue.state().workers == ()
     assert "Traceback" not in processes.log("worker")
-    mission.close()
 
 
 def test_what_a_killed_worker_was_at_is_taken_over_and_done(
