@@ -15,6 +15,7 @@ from typing import cast
 import sqlalchemy as sa
 
 from kobo_sync.config.passwords import guessed_first
+from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.desk import journal, schema
 from kobo_sync.desk.database import Desk, insert_once, put
 from kobo_sync.desk.share_links import revoke_all_of
@@ -389,10 +390,10 @@ def _network(address: str) -> str:
 def _begin_try(desk: Desk, keys: Mapping[str, int], now: datetime) -> int:
     """Count a try as wrong until it proves right, so that many at once gain nothing; or the seconds still to wait."""
     with desk.begin() as connection:
-        query = sa.select(A).where(A.c.key.in_(list(keys))).with_for_update()
-        counts = {
-            row.key: (row.n, row.since_at) for row in connection.execute(query) if now - FORGOTTEN < row.since_at <= now
-        }
+        for key in sorted(keys):  # a row that is not there yet cannot be locked: the first tries would all be the first
+            dialect_of(connection).lock(connection, f"try {key}")
+        rows = connection.execute(sa.select(A).where(A.c.key.in_(list(keys))))
+        counts = {row.key: (row.n, row.since_at) for row in rows if now - FORGOTTEN < row.since_at <= now}
         waits = [_wait_s(n - keys[key]) - (now - last).total_seconds() for key, (n, last) in counts.items()]
         if max(waits, default=0.0) > 0:
             return int(max(waits)) + 1

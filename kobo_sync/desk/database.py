@@ -160,10 +160,11 @@ def open_desk(place: Path | Address) -> Desk:
 
 
 def put(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Write *values* at *key*, whether the row is there or not; the same SQL on both databases."""
+    """Write *values* at *key*, whether the row is there or not, or made by another at this moment; the same SQL on both databases."""
     mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
-    if not connection.execute(table.update().where(mine).values(**values)).rowcount:
-        connection.execute(table.insert().values(**key, **values))
+    while not connection.execute(table.update().where(mine).values(**values)).rowcount:
+        if insert_once(connection, table, {**key, **values}):
+            return
 
 
 def insert_once(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:

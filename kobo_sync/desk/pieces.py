@@ -14,7 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from kobo_sync.desk import schema
-from kobo_sync.desk.database import Desk, insert_once, put
+from kobo_sync.desk.database import Desk, put
 from kobo_sync.desk.processes import state_of
 from kobo_sync.desk.runs import LEASE, Lease
 from kobo_sync.errors import Busy
@@ -70,9 +70,8 @@ def take_piece(desk: Desk, name: str, holder: str, host: str, pid: int, now: dat
     Raises: Busy when somebody works on the mission, on the whole of it or on a part of it.
     """
     with desk.begin() as connection:
-        values = {"holder": holder, "host": host, "pid": pid, "taken_at": now}
-        if not insert_once(connection, L, {"name": name, "beat": 0, **values}):
-            put(connection, L, {"name": name}, {**values, "beat": L.c.beat + 1})
+        values = {"holder": holder, "host": host, "pid": pid, "beat": 0, "taken_at": now}
+        put(connection, L, {"name": name}, values)
     others = _others(desk, name)
     forget(desk, watch.dead(others), others)
     if others := _others(desk, name):

@@ -420,7 +420,7 @@ def recount(connection: sa.Connection) -> None:
 
 
 def _shift(connection: sa.Connection, changed: Sequence[Any], state: str) -> None:
-    """Move *moved* items to *state* in the counts, without counting the others."""
+    """Move *changed* items to *state* in the counts, without counting the others."""
     shifts: Counter[tuple[str, ...]] = Counter()
     for row in changed:
         cell: tuple[str, ...] = (row.rule, row.form_id, row.zone, row.enumerator, row.severity)
