@@ -15,7 +15,7 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from itertools import product
@@ -26,6 +26,7 @@ import pytest
 from conftest import REPO, TOKEN, Field, field_in
 from notices.test_notices import Inbox, certificate, inbox  # noqa: F401  # fixtures
 from PIL import Image
+from steps.test_adopt import new_workspace
 from steps.test_purge_unmasks_nobody import unpacked
 from test_nobody_is_named import nominative
 from web.test_doors_of_pages import DOORS, _address, _rows
@@ -38,6 +39,7 @@ from kobo_sync.mission.question_classes import classes_of_mission
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import AccountRole, Form, Question
 from kobo_sync.notices.messages import after_run, send_waiting
+from kobo_sync.steps.adopt import adopt
 from kobo_sync.steps.analyse import analyse
 from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
@@ -55,7 +57,7 @@ from kobo_sync.steps.relay import forget, relay
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import run
 from kobo_sync.web import Site, create_app
-from kobo_sync.workspace.folders import Workspace
+from kobo_sync.workspace.folders import Workspace, find
 
 N_SEEDS = int(os.environ.get("TRUST_SEEDS", "1"))
 MISSIONS = ("water_committee", "own") if N_SEEDS > 1 else ("water_committee",)
@@ -265,6 +267,26 @@ def lived(name: str, seed: int, folder: Path, post: tuple[Path, int]) -> Iterato
         yield life
 
 
+def _taken_over(life: Life, root: Path) -> Workspace:
+    """Another team adopts the mission's projects, whose settings nobody wrote for them: what is not known is closed."""
+    url, clock = life.field.url, life.field.clock
+    new_workspace(root, url, "empty")
+
+    def opened() -> Mission:
+        return Mission(find(root), {"KOBO_TOKEN": TOKEN}, clock)
+
+    with closing(opened()) as mission:
+        projects = [asset.asset_uid for asset in mission.reader().assets()]
+        life.said.append(repr(adopt(mission, projects)))
+    with closing(opened()) as mission:
+        for step in (pull, check, build, deliver, analyse, digest):
+            life.said.append(repr(recorded(mission, step.__name__, step)))
+        for shape in ("csv", "xlsx", "geojson"):
+            life.said.append(repr(export(mission, shape)))
+        assert all(len(mission.store.read_table(mission.tables[form_id][0])) for form_id in mission.forms)
+        return mission.workspace
+
+
 def _of_part(part: Message) -> list[str]:
     """What a part of a mail says, its attached zips unpacked."""
     content = part.get_payload(decode=True)
@@ -351,6 +373,8 @@ def test_a_whole_life_names_nobody_where_nobody_may_be(
         closed = nominative(out) | {path for path in out.rglob("*") if any(word in str(path) for word in NOMINATIVE)}
         assert _hits(out, everyone, lambda path: path not in closed), "the search finds what is there"
         assert not (leaks := _hits(out, everyone, lambda path: path in closed)), str(leaks)
+        taken = _taken_over(life, tmp_path / "taken over").out
+        assert not (leaks := _hits(taken, everyone)), str(leaks)
         for mail in inbox[0].mails:
             life.said += ["\n".join(texts) for part in mail.walk() if (texts := _of_part(part))]
         assert [text for text in life.said if everyone.search(_folded(text))] == []
