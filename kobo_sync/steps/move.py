@@ -145,8 +145,8 @@ def _prepare(pair: _Pair) -> bool:
         was_left = moving.fact(connection, pair.facts, moving.MOVED) is not None
         filled = pair.filled(connection)
         if is_source_left and not is_resumed:
-            if filled and not was_left:
-                return False  # this one is moved
+            if (filled or is_source_empty) and not was_left:
+                return False  # this one is moved, or there was nothing to move
             raise StoreError(
                 f"the {pair.name} was moved already, and not to here",
                 hint="let STORE_URL and mission.id be those of that move; what was left behind is older than what lies there",

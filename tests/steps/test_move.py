@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Field
+from conftest import TOKEN, Field
 
 from kobo_sync.databases import moving
 from kobo_sync.databases.dialects import Dialect
@@ -20,7 +21,7 @@ from kobo_sync.mission.run_log import recorded
 from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check
 from kobo_sync.steps.history import history
-from kobo_sync.steps.move import move
+from kobo_sync.steps.move import Direction, move
 from kobo_sync.steps.person import erase
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
@@ -178,6 +179,18 @@ def test_a_move_that_is_killed_at_its_very_end_is_ended_by_the_next(
     assert _truth(_opened(field, url)) == before
     with pytest.raises(StoreError, match="everything was moved already"):
         move(_opened(field, url), to="server")
+
+
+def test_a_mission_that_never_pulled_is_moved_once_too(workspace: Workspace, postgres: str) -> None:
+    path = workspace.root / "config" / "mission.toml"
+    mark = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    path.write_text(path.read_text("utf-8").replace("[mission]\n", f'[mission]\nid = "{mark}"\n', 1), "utf-8")
+    directions: tuple[Direction, ...] = ("server", "files")
+    for to in directions:
+        with closing(Mission(workspace, {"KOBO_TOKEN": TOKEN, "STORE_URL": postgres})) as mission:
+            move(mission, to=to)
+            with pytest.raises(StoreError, match="everything was moved already"):
+                move(mission, to=to)
 
 
 def test_what_was_left_behind_is_moved_nowhere_else(moving_team: tuple[Field, str]) -> None:
