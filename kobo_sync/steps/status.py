@@ -13,6 +13,17 @@ from kobo_sync.model import Report
 from kobo_sync.steps.engine_status import engine_lines
 from kobo_sync.store.database import Holding
 
+ENDS = {  # of runs, as people read them
+    "running": "still at work",
+    "done": "ended well",
+    "findings": "ended with findings",
+    "failed": "broke off",
+    "stopped": "stopped early",
+    "lost": "cut short",
+    "missed": "its hour was missed",
+    "queued": "handed to the workers",
+}
+
 
 def status(mission: Mission) -> Report:
     """Per form the server's and the local count, files missing and age; then the last runs. Raises: StoreError.
@@ -66,11 +77,11 @@ def _holding(mission: Mission, holding: Holding, now: datetime) -> str:
         cut = f"{holding.n_live} rows, its first pull was cut short: run `kobo-sync pull`"
         return f"{holding.form_id}: {cut if holding.n_live else 'never pulled'}"
     sign = "=" if holding.server_n == holding.n_live else "≠"
-    complete = f"{ago(now, holding.reconciled_at)} ago" if holding.reconciled_at else "never"
+    complete = f"complete {ago(now, holding.reconciled_at)} ago" if holding.reconciled_at else "never complete"
     return (
         f"{holding.form_id}: server {holding.server_n} {sign} local {holding.n_live} · {holding.n_gone} deleted · "
         f"{holding.n_files_missing} of {holding.n_files} files missing · pulled {mission.local(holding.pulled_at)}"
-        f" ({ago(now, holding.pulled_at)} ago, complete {complete})"
+        f" ({ago(now, holding.pulled_at)} ago, {complete})"
     )
 
 
@@ -99,6 +110,7 @@ def _failing(mission: Mission, run: Run) -> str:
 
 
 def _run(mission: Mission, run: Run) -> str:
-    took = f"{(run.ended_at - run.started_at).total_seconds():.0f} s" if run.ended_at else "not ended"
+    parts = [f"run {run.run_id} of {run.job}, {mission.local(run.started_at)}", ENDS[run.status]]
+    parts += [f"took {(run.ended_at - run.started_at).total_seconds():.0f} s"] if run.ended_at else []
     error = f": {run.report['error']}" if run.status == "failed" and "error" in run.report else ""
-    return f"run {run.run_id} {run.job} {mission.local(run.started_at)} · {run.status} · {took}{error}"
+    return " · ".join(parts) + error

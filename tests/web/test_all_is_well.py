@@ -107,4 +107,4 @@ def test_status_marks_what_a_killed_process_left(field_team: Field) -> None:
     ended = subprocess.run(
         command, capture_output=True, text=True, check=True, timeout=60, env={**os.environ, "NO_COLOR": "1"}
     )
-    assert " · lost · " in ended.stdout and "running" not in ended.stdout
+    assert " · cut short · took " in ended.stdout and "at work" not in ended.stdout
