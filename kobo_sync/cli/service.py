@@ -267,7 +267,10 @@ def list_command(workspace: Path | None, workspaces: Path | None) -> None:
     from kobo_sync.desk import accounts, rights
 
     with _office(workspace, workspaces) as office:
-        for each in accounts.users(office.desk):
+        users = accounts.users(office.desk)
+        if not users:
+            say("there is no account yet: `kobo-sync open` makes the first one")
+        for each in users:
             marks = ["names"] if each.may_see_names else []
             marks += ["closed"] if each.disabled_at else []
             given = rights.rights_of(office.desk, each.username) if office.federation else {}

@@ -55,7 +55,7 @@ _SAID: dict[str, tuple[str, Severity, str, str]] = {
         "“{what}” must stand alone in a paragraph of the text",
         "put it alone in its paragraph, outside heads and feet of pages, in exports/templates/{path}",
     ),
-    "empty": ("REPORT002", "warning", "“{what}” is not written: {where}", "write in {path}, then build again"),
+    "empty": ("REPORT002", "warning", "“{what}” is not written: “{where}”", "write in {path}, then build again"),
     "kept": (
         "REPORT005",
         "warning",

@@ -180,17 +180,19 @@ class _Sentence:
         """Whether the sentence can begin with *value*: it may not take in what only stands before the sentence."""
         return bool(_STOP.match(self.pieces[1]) or not _STOP.search(value) or _QUOTED.fullmatch(value))
 
-    def told(self, language: Code, values: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-        """The translation in pieces; with each whether it is a value."""
+    def told(self, language: Code, values: Mapping[str, str], depth: int) -> Iterator[str]:
+        """The translation in pieces, its values translated as well; in quotes, where somebody's own words stand, only as a whole."""
         text = _FORMS.sub(lambda match: _form(match[2].split("|"), values[match[1]], language), self.translation)
         parts = _SLOT.split(text)
         for at, part in enumerate(parts):
             if not at % 2:
-                yield part, False
+                yield part
             elif _DECIMAL.fullmatch(values[part]) and _UNIT.match(parts[at + 1]):
-                yield values[part].replace(".", ","), False
+                yield values[part].replace(".", ",")
+            elif parts[at - 1].rstrip().endswith(("“", "«")):
+                yield _sentence(values[part], language, depth) or values[part]
             else:
-                yield values[part], True
+                yield _translated(values[part], language, depth)
 
 
 @dataclass(frozen=True)
@@ -220,10 +222,7 @@ def _sentence(text: str, language: Code, depth: int, *, is_head: bool = False) -
     for each in sentences.like(text):
         values = each.values(text)
         if values is not None:
-            return "".join(
-                _translated(part, language, depth + 1) if is_value else part
-                for part, is_value in each.told(language, values)
-            )
+            return "".join(each.told(language, values, depth + 1))
     return None
 
 
