@@ -224,10 +224,11 @@ def _settings(new: NewMission, starter: str, folder: str) -> str:
 
 def _keep_languages(settings: Any, languages: Sequence[Code]) -> None:
     """Take the labels in other languages out of *settings*, wherever they stand."""
-    for value in settings.values() if isinstance(settings, dict) else settings:
+    for key, value in list(settings.items() if isinstance(settings, dict) else enumerate(settings)):
         if isinstance(value, dict) and value and set(value) <= set(LANGUAGES):
-            for code in set(value) - set(languages):
-                del value[code]
+            kept, before = _inline({code: label for code, label in value.items() if code in languages}), settings[key]
+            kept.trivia.comment_ws, kept.trivia.comment = before.trivia.comment_ws, before.trivia.comment
+            settings[key] = kept  # anew: taken out of the old one, labels leave their blanks
         elif isinstance(value, dict | list):
             _keep_languages(value, languages)
 

@@ -180,8 +180,8 @@ def _numbered(text: str) -> str:
 
 
 def _trimmed(text: str) -> str:
-    """Without what joins it to the sentence before or behind it."""
-    return text.strip(" ;,").removesuffix(":")
+    """Without the mark of a line, and what joins it to the sentence before or behind it."""
+    return text.strip(" ;,").removesuffix(":").lstrip("! ✓✗")
 
 
 def _parts(part: ast.expr) -> list[str | None]:

@@ -113,6 +113,26 @@ COMPOSED = [
         "il n’y a pas de zone 'ouest' → les zones sont : nord, Aït Bazza, sud",
         "لا توجد منطقة 'ouest' ← المناطق هي: nord، Aït Bazza، sud",
     ),
+    (
+        "! pull: its last run, 2026-12-01 06:00 +01, failed: its process died",
+        "! pull : son dernier passage, 2026-12-01 06:00 +01, a échoué : son processus est mort",
+        "! pull: فشل آخر تنفيذ، 2026-12-01 06:00 +01: ماتت عمليته",
+    ),
+    (
+        "run 4 of pull, 2026-12-01 06:00 +01 · cut short · took 3 s",
+        "exécution 4 : pull, 2026-12-01 06:00 +01 · interrompue · durée : 3 s",
+        "العملية 4: pull، 2026-12-01 06:00 +01 · انقطعت · المدة: 3 ث",
+    ),
+    (
+        "visites: server 3 = local 3 · 0 deleted · 0 of 2 files missing · pulled 2026-12-01 06:00 +01 (4 min ago, complete 3 days ago)",
+        "visites : serveur 3 = ici 3 · supprimées : 0 · fichiers manquants : 0 sur 2 · relevé 2026-12-01 06:00 +01 (il y a 4 min, complet il y a 3 jours)",
+        "visites: الخادم 3 = هنا 3 · محذوفة: 0 · ملفات ناقصة: 0 من 2 · جُلبت 2026-12-01 06:00 +01 (قبل 4 د، كاملة قبل 3 أيام)",
+    ),
+    (
+        "“lessons” is not written: “Interpréter, comparer, dire pourquoi.”",
+        "« lessons » n’est pas rédigé : « Interpréter, comparer, dire pourquoi. »",
+        "«lessons» لم يُكتب: «Interpréter, comparer, dire pourquoi.»",
+    ),
 ]
 
 
