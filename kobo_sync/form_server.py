@@ -211,6 +211,10 @@ class FormServer(Protocol):
         """A medium as phones get it now; None when they are offered none of that name."""
         ...
 
+    def medium(self, asset_uid: str, medium: MediaFile) -> bytes | None:
+        """A file of the form as the project holds it, deployed or not; None when it is gone."""
+        ...
+
     def hooks(self, asset_uid: str) -> list[Hook]:
         """What the server calls when submissions come."""
         ...

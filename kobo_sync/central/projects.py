@@ -184,6 +184,10 @@ class Projects(Asking):
                 return None
             raise
 
+    def medium(self, asset_uid: str, medium: MediaFile) -> bytes | None:
+        """A file of the published form; None when there is none of that name."""
+        return self.phone_file(asset_uid, medium.filename)
+
     def write_fingerprint(self, asset_uid: str, mark: Mapping[str, str]) -> None:
         """Our mark is kept with each publication, and cannot be written afterwards: nothing to do."""
 

@@ -107,10 +107,12 @@ class TestItem(Settings):
 class FormSettings(Settings):
     """One form: its file in forms/, its *role*, and which question carries which meaning (*fields*); `proof` says what *presence_by* means.
 
-    *zones*: what an answer to the zone's question says, its code or its label → the code in zones.csv, where they differ.
+    *zones*: what an answer to the zone's question says, its code or its label → the code in zones.csv, where they differ; *form_id*: what the
+    workbook calls itself where that is not the key: projects of KoboToolbox may share an id, or have one that is no key.
     """
 
     file: FileName
+    form_id: str = ""
     role: Role = "other"
     presence_by: Proof | None = None
     titles: Labels = {}

@@ -27,6 +27,7 @@ class FormEntry:
     open_questions: Sequence[str] = ()
     comments: Mapping[str, str] = field(default_factory=dict)
     doubts: Sequence[str] = ()
+    own_id: str = ""  # what its workbook calls itself, where that is not *form_id*
 
 
 def with_forms(
@@ -76,6 +77,8 @@ def _form(entry: FormEntry) -> Table:
         tomlkit.item(entry.role).comment(entry.comments.get("role", "")) if "role" in entry.comments else entry.role,
     )
     table.add("file", entry.file)
+    if entry.own_id:
+        table.add("form_id", entry.own_id)
     for name, questions in (("likert", entry.likert), ("open_questions", entry.open_questions)):
         if questions:
             table.add(name, list(questions))

@@ -77,6 +77,7 @@ _TITLES: Mapping[Role, str] = {
     "focus_group": "focus discussion_group groupe_discussion fgd grupo_focal نقاش",
     "road_map": "feuille_route road_map roadmap action_plan plan_action plan_accion خارطة",
 }
+_OF_A_PERSON = ("family_name", "given_name", "name_ar", "sex", "age_band", "organisation", "function", "phone")
 # What a form of each role has, and a survey of another kind seldom has all of.
 _EVIDENCE: Mapping[Role, tuple[str, ...]] = {
     "registration": ("family_name", "given_name", "sex", "organisation", "phone"),
@@ -105,7 +106,13 @@ class Guess:
 
 def guess(form: Form) -> Guess:
     """What *form* seems to be; the role ``other`` where nothing speaks for one."""
-    fields = {meaning: best for meaning in _WORDS if (best := _best(form, meaning)) is not None}
+    named = _best(form, "family_name") or _best(form, "given_name")
+    where = {each.name: each.repeat for each in form.questions}
+    fields = {
+        meaning: best
+        for meaning in _WORDS
+        if (best := _best(form, meaning, where[named[0]] if named and meaning in _OF_A_PERSON else None)) is not None
+    }
     fields = _told_apart(fields)
     scales = _scales(form)
     role, confidence = _role(form, set(fields) | ({"scales"} if len(scales) >= 3 else set()))
@@ -115,7 +122,11 @@ def guess(form: Form) -> Guess:
     return Guess(role, confidence, fields, scales, written)
 
 
-def _best(form: Form, meaning: str) -> tuple[str, float] | None:
+def _best(form: Form, meaning: str, repeat: str | None = None) -> tuple[str, float] | None:
+    """The question that carries *meaning* best, with its score; with *repeat* one of that repeat, empty: of the form itself.
+
+    The names of a household's members are not the name of the person that the record is about.
+    """
     kinds, words = _WORDS[meaning]
     consent = (
         _WORDS["consent"][1].split() if meaning == "present" else []
@@ -123,7 +134,7 @@ def _best(form: Form, meaning: str) -> tuple[str, float] | None:
     scored = [
         (_score(question, words.split()), -number, question.name)
         for number, question in enumerate(form.questions)
-        if question.kind in kinds and not _score(question, consent)
+        if question.kind in kinds and not _score(question, consent) and repeat in (None, question.repeat)
     ]
     score, _, name = max(scored, default=(0.0, 0, ""))
     return (name, score) if score else None

@@ -123,6 +123,16 @@ class Projects(Asking):
         path = protocol.parse_manifest_links(self.phone_file_at(listed)).get(filename) if listed else None
         return self.phone_file_at(path) if path else None
 
+    def medium(self, asset_uid: str, medium: MediaFile) -> bytes | None:
+        """A file of the project as the API gives it: whoever may view the project may read it, draft or archived [c04]."""
+        path = protocol.asset_path(asset_uid, "files", medium.uid, "content")
+        try:
+            return self._send("GET", self.kf + path, headers={"Accept": "*/*"}).body
+        except KoboRejected as error:
+            if error.status == 404:
+                return None
+            raise
+
     def phone_file_at(self, path: str) -> bytes:
         """What phones get at a path of the server's: formList, a form, a manifest, a medium."""
         headers = {**protocol.OPENROSA_HEADERS, "Accept": "*/*"}

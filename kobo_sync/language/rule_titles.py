@@ -13,6 +13,7 @@ RULE_TITLES: Mapping[str, str] = {
     "ADOPT004": later("Adopted form's codes unknown here"),
     "ADOPT005": later("Languages of an adopted form"),
     "ADOPT006": later("Adopted form's types unknown here"),
+    "ADOPT007": later("Adopted form not published"),
     "AUDIT001": later("Journal with entries missing"),
     "AUDIT002": later("Journal that was changed"),
     "AUDIT003": later("Journal that was cut off or replaced"),

@@ -60,6 +60,7 @@ SETTING_LABELS: Mapping[str, str] = {
     "forms": later("Forms of the mission"),
     "forms.*": later("Settings of this form"),
     "forms.*.catalogue": later("List of needs, in config/"),
+    "forms.*.form_id": later("What the workbook calls itself"),
     "forms.*.fields": later("Questions that carry each piece of information"),
     "forms.*.fields.*": later("Question that carries this information"),
     "forms.*.file": later("Workbook of the form, in forms/"),

@@ -24,14 +24,16 @@ from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Question, Report, Section
 from kobo_sync.steps.adopt_codes import Codes, doubtful_codes, new_codes
+from kobo_sync.steps.adopt_ids import as_key, id_in_mission
 from kobo_sync.steps.adopt_zones import new_zones
 from kobo_sync.steps.changed_files import lists_of_config
 from kobo_sync.steps.form_faults import CURE, is_of_one_form
 from kobo_sync.workspace.writing import write_atomic
 
-NOT_TAKEN, NO_MEDIUM, CODES_DIFFER, LANGUAGES_DIFFER, UNKNOWN_TYPES = (f"ADOPT{n:03}" for n in (1, 2, 4, 5, 6))
+NOT_TAKEN, NO_MEDIUM, CODES_DIFFER, LANGUAGES_DIFFER, UNKNOWN_TYPES, NOT_PUBLISHED = (
+    f"ADOPT{n:03}" for n in (1, 2, 4, 5, 6, 7)
+)
 _MOST_NAMED = 10
-_FORM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(r"[\w][\w .-]{0,99}")  # of a file in forms/media/
 
 
@@ -44,6 +46,7 @@ class Project:
     content: bytes
     media: Mapping[str, bytes]
     guess: Guess
+    own_id: str = ""  # what its workbook calls itself, where the mission needs another id for it
 
     @property
     def form_id(self) -> str:
@@ -177,7 +180,7 @@ def _read(
 ) -> Project:
     """The project with its media, beside those *taken* before; a medium that does not come is a finding. Raises: FormError, KoboError."""
     content = client.workbook(asset.asset_uid)
-    slug = folded(asset.name)[:64].encode("ascii", "ignore").decode().strip("_") or asset.asset_uid
+    slug = as_key(asset.name) or asset.asset_uid
     book = read_book(content, f"{slug}.xlsx")
     form = form_of(book, content, f"{slug}.xlsx")
     if is_encrypted(book):
@@ -186,20 +189,9 @@ def _read(
             form=asset.name,
             hint="take another project: encryption cannot be taken back",
         )
-    if not _FORM_ID.fullmatch(form.form_id):
-        raise FormError(
-            f"the form id {form.form_id!r} cannot be a key of the settings",
-            form=asset.name,
-            hint="give the form an id of a-z, 0-9, _ and - on the server (settings sheet, form_id), then adopt it",
-        )
-    if form.form_id in mission.config.forms or form.form_id in [each.form_id for each in taken]:
-        raise FormError(
-            f"the mission has a form {form.form_id!r} already",
-            form=asset.name,
-            hint="if it is the same, nothing is to be done: `kobo-sync pull` reads it; else take that form out of the mission first"
-            if client.features.forms_have_own_ids
-            else f"if it is the same, name its project in [server.assets] of {MISSION_FILE}; else take that form out first",
-        )
+    form_id = id_in_mission(mission, _uids(mission), asset, form, [each.form_id for each in taken])
+    own_id = form_of(book, content, f"{form_id}.xlsx").form_id
+    form = replace(form, form_id=form_id)
     forms = mission.workspace.root / "forms"
     if _lies_there(forms / f"{form.form_id}.xlsx", content):
         raise FormError(
@@ -208,6 +200,8 @@ def _read(
             hint="move it away or rename it; nothing of it was changed",
         )
     listed = client.asset(asset.asset_uid)[1]
+    findings += _not_published(asset, form_id) if not client.features.forms_have_own_ids else []
+    findings += _not_listed(mission, form, listed)
     media = _media(client, asset, listed, form.form_id, findings)
     before = {name: known for project in taken for name, known in project.media.items()}
     for name in [name for name, known in media.items() if before.get(name, known) != known]:
@@ -216,12 +210,47 @@ def _read(
     for name in [name for name, known in media.items() if _lies_there(forms / "media" / name, known)]:
         findings.append(_of_another(form.form_id, name))
         del media[name]
-    return Project(asset, form, content, media, guess(form))
+    return Project(asset, form, content, media, guess(form), own_id if own_id != form_id else "")
 
 
 def _lies_there(path: Path, content: bytes) -> bool:
     """Whether another file lies at *path*: it is somebody's work."""
     return path.exists() and path.read_bytes() != content
+
+
+def _not_published(asset: Asset, form_id: str) -> list[Finding]:
+    """A finding where phones have another content than the project's newest, or none: a deployment would bring it to them."""
+    if asset.version_id == asset.deployed_version:
+        return []
+    message = (
+        "its newest content was never deployed: phones have an older one"
+        if asset.is_deployed
+        else "it is a draft that was never deployed: phones have nothing of it"
+    )
+    hint = "`kobo-sync deploy` would publish it as it stands; where that is not meant, put it right on the server first"
+    return [Finding(NOT_PUBLISHED, "warning", form_id, message, hint, form_id=form_id)]
+
+
+def _not_listed(mission: Mission, form: Form, listed: Sequence[MediaFile]) -> list[Finding]:
+    """A finding for each file that *form* names and that is neither in its project nor here."""
+    root, there = mission.workspace.root, {each.filename for each in listed}
+    lacking = [
+        name
+        for name in form.media
+        if name not in there and not any((root / folder / name).is_file() for folder in ("config", "forms/media"))
+    ]
+    hint = "where the server makes it out of another project, nothing is to be done; else put it in forms/media/"
+    return [
+        Finding(
+            NO_MEDIUM,
+            "warning",
+            form.form_id,
+            f"the project has no file {name}, which its form names",
+            hint,
+            form_id=form.form_id,
+        )
+        for name in lacking
+    ]
 
 
 def _of_another(form_id: str, name: str) -> Finding:
@@ -236,13 +265,13 @@ def _media(
     media: dict[str, bytes] = {}
     for each in listed:
         content = None
-        if _NAME.fullmatch(each.filename) and asset.is_deployed and asset.is_active:
+        if _NAME.fullmatch(each.filename):
             try:
-                content = client.phone_file(asset.asset_uid, each.filename)
+                content = client.medium(asset.asset_uid, each)
             except (KoboRefused, KoboRejected):
                 content = None
         if content is None or hashlib.md5(content, usedforsecurity=False).hexdigest() != each.md5:
-            message = f"its file {each.filename} could not be read as phones get it"
+            message = f"its file {each.filename} could not be downloaded from the project"
             hint = "download it on the server (its media files) and put it in forms/media/"
             findings.append(Finding(NO_MEDIUM, "warning", form_id, message, hint, form_id=form_id))
         else:
@@ -292,7 +321,10 @@ def _write(
 
 def _entries(mission: Mission, projects: Sequence[Project]) -> list[FormEntry]:
     language = mission.config.mission.document_language.code
-    return [entry_of(project.form_id, project.file, project.guess, language) for project in projects]
+    return [
+        replace(entry_of(project.form_id, project.file, project.guess, language), own_id=project.own_id)
+        for project in projects
+    ]
 
 
 def _settings(
@@ -409,4 +441,4 @@ def _differences(config: Config, project: Project, entry: FormEntry) -> list[Fin
 
 def _is_known(asked: Question | Section) -> bool:
     """Whether the program knows that type of question or section."""
-    return (asked.kind if isinstance(asked, Question) else f"begin_{asked.kind}") in known_types()
+    return (asked.kind if isinstance(asked, Question) else f"begin_{asked.kind}").lower() in known_types()

@@ -62,14 +62,14 @@ def deploy(
     """
     started_at = mission.clock()
     client = mission.deployer()
-    local = {form_id: local_form(mission, form_id) for form_id in form_ids or mission.config.forms}
+    findings: list[Finding] = []
+    local = _local_forms(mission, form_ids or list(mission.config.forms), findings)
     origin = "" if ELSEWHERE in despite else rows_from_elsewhere(mission)
     if origin:  # nothing is asked there: it may be a stranger's
         refused = [DeployAction("refuse", form_id, origin, rule=ELSEWHERE) for form_id in local]
         refusals, lines = _told(refused)
-        return mission.report("deploy", started_at, _counts(refused), refusals, lines)
+        return mission.report("deploy", started_at, _counts(refused), findings + refusals, lines)
     projects = Projects(mission, client)
-    findings: list[Finding] = []
     remote, actions = _planned(mission, client, projects, local, despite, findings, media_only=media_only)
     findings += [_without_pictures(each) for each in local.values() if each.absent]
     refusals, lines = _told(actions)
@@ -155,6 +155,22 @@ def _publish(
             uid = apply_action(mission, client, local[action.form_id], remote[action.form_id], action)
             published[action.form_id] = (uid, action.form_sha256)
     return findings
+
+
+def _local_forms(mission: Mission, form_ids: Sequence[str], findings: list[Finding]) -> dict[str, LocalForm]:
+    """The forms as they lie here. An adopted one that lacks a list, which only its project may have, is told in *findings* and left out.
+
+    Raises: FormError, ConfigError.
+    """
+    local = {}
+    for form_id in form_ids:
+        try:
+            local[form_id] = local_form(mission, form_id)
+        except ConfigError as error:
+            if form_id not in mission.adopted or error.file not in mission.form(form_id).media:
+                raise
+            findings.append(Finding(NOT_DEPLOYED, "error", form_id, error.message, error.hint, form_id=form_id))
+    return local
 
 
 def local_form(mission: Mission, form_id: str) -> LocalForm:

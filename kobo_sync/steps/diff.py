@@ -78,7 +78,7 @@ def harm(mission: Mission, new: Form, old: Form, changes: Iterable[Change]) -> l
             continue
         if change.kind == "choice removed":
             names = [question.name for question in old.questions if question.list_name == change.name]
-            n = sum(mission.store.count_answers(old.form_id, name, change.codes) for name in names)
+            n = sum(mission.store.count_answers(new.form_id, name, change.codes) for name in names)
             summary = f"removing the choice {', '.join(change.codes)} of {change.name}"
         else:
             n = mission.store.count_answers(new.form_id, change.before)

@@ -86,7 +86,7 @@ def upload(mission: Mission, form_id: str, file: str, content: bytes, by: str) -
     name = PurePath(file.replace("\\", "/")).name[-100:]
     if PurePath(name).suffix.lower() not in WORKBOOKS:
         raise DraftRefused(f"{name or 'the file'} is no workbook", hint="choose the form's .xlsx file")
-    form_id = form_id or read_form(content, name).form_id
+    form_id = form_id or _form_of_own_id(mission, read_form(content, name).form_id)
     if not _FORM_ID.fullmatch(form_id):
         raise DraftRefused(
             f"the form id {form_id!r} cannot be a key of the settings",
@@ -169,7 +169,7 @@ def examine(mission: Mission, draft: Draft) -> Verdict:
         key={name: item.answer for name, item in settings.items.items()} if settings else None,
         deploying=True,
     )
-    verdict = Verdict((*_other_form(draft, content, file), *of_its_server(mission, judged.findings)))
+    verdict = Verdict((*_other_form(mission, draft, content, file), *of_its_server(mission, judged.findings)))
     try:
         verdict = _compared(mission, draft, verdict)
     except KoboSyncError as error:
@@ -187,14 +187,22 @@ def verdict_of(mission: Mission, draft: Draft) -> Verdict | None:
     return Verdict(findings, data["compared"], tuple(data["lines"]), harm, data["fault"], data["cure"])
 
 
-def _other_form(draft: Draft, content: bytes, file: str) -> Iterator[Finding]:
+def _form_of_own_id(mission: Mission, own_id: str) -> str:
+    """The mission's form whose workbook calls itself *own_id*; where none or several do, a form of that id."""
+    named = [form_id for form_id, settings in mission.config.forms.items() if settings.form_id == own_id]
+    return named[0] if len(named) == 1 and own_id not in mission.config.forms else own_id
+
+
+def _other_form(mission: Mission, draft: Draft, content: bytes, file: str) -> Iterator[Finding]:
     try:
         own = read_form(content, file).form_id
     except KoboSyncError:
         return  # lint says why
-    if own != draft.form_id:
-        hint = f"write {draft.form_id} in the settings sheet (form_id), or upload it as the form that it is"
-        message = f"the workbook calls itself {own}, and is to take the place of {draft.form_id}"
+    settings = mission.config.forms.get(draft.form_id)
+    expected = (settings.form_id if settings else "") or draft.form_id
+    if own != expected:
+        hint = f"write {expected} in the settings sheet (form_id), or upload it as the form that it is"
+        message = f"the workbook calls itself {own}, and is to take the place of {expected}"
         yield Finding(OTHER_FORM, "error", f"{file}, sheet settings", message, hint, form_id=draft.form_id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
@@ -125,4 +126,4 @@ def is_copy(asset: Asset) -> bool:
 
 def deployed_form(mission: Mission, form_id: str, asset_uid: str) -> Form:
     """The server's newest version of a form. Raises: FormError, KoboError."""
-    return read_form(mission.deployer().workbook(asset_uid), f"{form_id}.xlsx")
+    return replace(read_form(mission.deployer().workbook(asset_uid), f"{form_id}.xlsx"), form_id=form_id)

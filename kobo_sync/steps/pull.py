@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from kobo_sync.errors import StoreError
+from kobo_sync.errors import KoboRejected, StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.form_faults import lives
@@ -92,6 +92,13 @@ def pull(
             work = Work(mission, client, mirror, asset_uid, wish, mission.clock(), findings=findings)
             try:
                 lines.append(_pull_form(work))
+            except KoboRejected as error:
+                if error.status != 400 or client.asset(asset_uid)[0].is_deployed:
+                    raise
+                # A draft on the server has no rows, and listing them is refused [d00]: that is no fault.
+                lines.append(
+                    f"{form_id}: a draft that was never deployed: nothing to pull (kobo-sync deploy publishes it)"
+                )
             finally:
                 mirror.close()
                 lines += [f"  {reason}" for reason in work.why] if explain else []

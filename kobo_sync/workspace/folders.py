@@ -201,13 +201,14 @@ class Workspace:
     def earlier_form(self, form_id: str, config: Config) -> Form | None:
         """The form as its workbook was when it could be read last; None when that is not known."""
         form = self.cache.last(f"form-{config.forms[form_id].file}", Form)
-        return form if form and form.form_id == form_id else None
+        own_id = config.forms[form_id].form_id or form_id
+        return replace(form, form_id=form_id) if form and form.form_id == own_id else None
 
     def form(self, form_id: str, config: Config) -> Form:
         """One form of the mission, read from its workbook. Raises: FormError, ConfigError."""
         settings = config.forms[form_id]
         form = self._form(settings.file)
-        if form.form_id != form_id:
+        if form.form_id != (settings.form_id or form_id):
             raise ConfigError(
                 f"forms/{settings.file} calls itself {form.form_id!r}",
                 file=MISSION_FILE,
@@ -215,7 +216,7 @@ class Workspace:
                 hint="make the key and the workbook's settings.form_id equal",
             )
         consent = settings.fields.get("consent", "")
-        return replace(form, consent=(consent, config.codes.yes)) if consent else form
+        return replace(form, form_id=form_id, consent=(consent, config.codes.yes) if consent else form.consent)
 
     def _form(self, file: str) -> Form:
         """The form in forms/*file*, read once for each state of the workbook."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,9 @@ def test_forms_are_listed_and_looked_at_with_their_media(place: Place) -> None:
     assert place.server.manifest(asset.asset_uid) == {each.filename: each.md5 for each in media}
     assert b"nord" in (place.server.phone_file(asset.asset_uid, "zones.csv") or b"")
     assert place.server.phone_file(asset.asset_uid, "none.csv") is None
+    (zones,) = [each for each in media if each.filename == "zones.csv"]
+    assert place.server.medium(asset.asset_uid, zones) == place.server.phone_file(asset.asset_uid, "zones.csv")
+    assert place.server.medium(asset.asset_uid, replace(zones, uid="none", filename="none.csv")) is None
     with pytest.raises(KoboError) as gone:
         place.server.asset("nothing")
     assert gone.value.status == 404
