@@ -36,6 +36,7 @@ from kobo_sync.language.english import English
 from kobo_sync.language.french import French
 
 AUTHOR, INITIALS = "kobo-sync", "KS"
+_SHOWS = "//@r:embed | //@r:id | //@r:link | //@r:pict"  # how the text names what it shows
 _MONTHS = "|".join((*French.months, *English.months, *Arabic.months))
 
 
@@ -436,7 +437,7 @@ def _settle(document: WordDocument) -> None:
     islands.renumber(body, islands.within(controls))
     contents.refresh(document)
     islands.fresh_picture_ids(body)
-    used = set(re.findall(r'r:(?:embed|id|link|pict)="([^"]+)"', etree.tostring(document.element, encoding="unicode")))
+    used = set(document.element.xpath(_SHOWS))  # of the tables of many zones a text would take as much memory again
     for key, relation in list(document.part.rels.items()):
         if relation.reltype.endswith("/image") and key not in used:
             del document.part.rels[key]
