@@ -17,6 +17,7 @@ from kobo_sync.language.catalogue import texts_of
 from kobo_sync.language.rule_titles import RULE_TITLES
 from kobo_sync.language.setting_labels import SETTING_LABELS
 from kobo_sync.language.speaking import Code
+from kobo_sync.language.style import NNBSP
 
 LANGUAGES: tuple[Code, ...] = ("fr", "ar")  # that English is translated to
 MOST_PARTS = 40  # of one text that are looked at; what is behind stays as it is
@@ -31,6 +32,8 @@ _DECIMAL, _UNIT = (
     re.compile(r"\d+\.\d+"),
     re.compile(r"\s(?:[GM]o|min|غيغابايت|ميغابايت|دقيقة)\b"),
 )  # 70.4 Go; not version 1.2
+_SHARE = re.compile(r"\d+%")  # 75%, of ours; within quotes it is what somebody wrote
+_OPENING = ("'", '"', "`", "«", "“")
 _STOP = re.compile(
     r" → | ?: | ?; | · |, | \("
 )  # of these: what never stands in a sentence's first value, unless in quotes
@@ -189,8 +192,10 @@ class _Sentence:
                 yield part
             elif _DECIMAL.fullmatch(values[part]) and _UNIT.match(parts[at + 1]):
                 yield values[part].replace(".", ",")
-            elif parts[at - 1].rstrip().endswith(("“", "«")):
+            elif parts[at - 1].rstrip().endswith(_OPENING):
                 yield _sentence(values[part], language, depth) or values[part]
+            elif language == "fr" and _SHARE.fullmatch(values[part]) and not parts[at - 1].endswith("="):
+                yield values[part].replace("%", f"{NNBSP}%")
             else:
                 yield _translated(values[part], language, depth)
 

@@ -255,3 +255,13 @@ def test_a_key_finds_its_label_by_what_the_mission_names() -> None:
     assert setting_label("quotas.zones.nord.femmes", "fr") == "Personnes attendues du groupe, dans cette zone"
     assert setting_label("pull.page_size", "ar") == "عدد الأسطر في كل طلب"
     assert setting_label("pull.no_such_key", "fr") == setting_label("nothing", "ar") == ""
+
+
+def test_a_share_is_set_as_french_sets_it_and_what_somebody_wrote_stays() -> None:
+    assert translated("guessed, 75% sure", "fr") == "deviné, sûr à 75\u202f%"
+    assert translated("perhaps, 60% sure: write it above if it is", "fr").startswith(
+        "peut-être, sûr à 60\u202f%\u00a0: "
+    )
+    assert translated("the role is presence, 95% sure", "fr") == "rôle presence, sûr à 95\u202f%"
+    assert translated("guessed, 75% sure", "ar") == "تخمين، بثقة 75%"
+    assert "75%" in translated("an expression of “75%” cannot be read", "fr")
