@@ -184,7 +184,7 @@ class _Sentence:
         return bool(_STOP.match(self.pieces[1]) or not _STOP.search(value) or _QUOTED.fullmatch(value))
 
     def told(self, language: Code, values: Mapping[str, str], depth: int) -> Iterator[str]:
-        """The translation in pieces, its values translated as well; in quotes, where somebody's own words stand, only as a whole."""
+        """The translation in pieces, its values translated as well; but for what stands in quotes: somebody's own words."""
         text = _FORMS.sub(lambda match: _form(match[2].split("|"), values[match[1]], language), self.translation)
         parts = _SLOT.split(text)
         for at, part in enumerate(parts):
@@ -193,7 +193,7 @@ class _Sentence:
             elif _DECIMAL.fullmatch(values[part]) and _UNIT.match(parts[at + 1]):
                 yield values[part].replace(".", ",")
             elif parts[at - 1].rstrip().endswith(_OPENING):
-                yield _sentence(values[part], language, depth) or values[part]
+                yield values[part]
             elif language == "fr" and _SHARE.fullmatch(values[part]) and not parts[at - 1].endswith("="):
                 yield values[part].replace("%", f"{NNBSP}%")
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kobo_sync.analysis.changes import changes
+from kobo_sync.analysis.changes import ABSENT, changes
 from kobo_sync.desk.access_log import log_download
 from kobo_sync.language.clean_text import clean
 from kobo_sync.mission.mission import Mission
@@ -18,6 +18,14 @@ KINDS = {  # of revisions, as people read them
     "restored": "there again",
     "deleted": "deleted there",
 }
+REVIEWS = {
+    "approved": "approved there",
+    "not_approved": "not approved",
+    "on_hold": "on hold",
+    "edited": "edited after a decision",
+    "": "no status",
+}
+FILES = {"there": "present on the server", "gone": "deleted on the server", ABSENT: "not named"}
 
 
 def history(mission: Mission, submission: str) -> Report:
@@ -38,21 +46,29 @@ def history(mission: Mission, submission: str) -> Report:
         if not revision.raw:
             continue
         now = parse_submission(revision.raw, revision.form_id)
-        # What people typed may turn the direction of the line, or command a terminal.
-        lines += [clean(f"  {path}: {old} → {new}") for path, old, new in changes(_content(before), _content(now))]
+        lines += _changed(before, now)
         before = now
     if not revisions:
         lines.append(f"no submission {submission} is held")
     return mission.report("history", started_at, {"revisions": len(revisions)}, [], lines)
 
 
-def _content(submission: Submission | None) -> dict[str, object]:
-    """Answers, status and files as one mapping."""
-    if submission is None:
-        return {}
-    content: dict[str, object] = dict(submission.answers)
-    if submission.validation:
-        content["(validation)"] = submission.validation
-    for file in submission.attachments:
-        content[f"(file) {file.filename}"] = "deleted on the server" if file.is_deleted else "there"
-    return content
+def _changed(before: Submission | None, now: Submission) -> list[str]:
+    """A line per answer, review and file that differs; answers and names of files in quotes, as nothing of them is ours."""
+    answers = changes(before.answers if before else {}, now.answers)
+    lines = [f"  {path}: {_quoted(old)} → {_quoted(new)}" for path, old, new in answers]
+    reviews = [REVIEWS.get(each.validation, each.validation) if each else REVIEWS[""] for each in (before, now)]
+    if reviews[0] != reviews[1]:
+        lines.append(f"  review status: {reviews[0]} → {reviews[1]}")
+    files = changes(_files(before), _files(now))
+    lines += [f"  the file “{name}”: {FILES.get(old, old)} → {FILES.get(new, new)}" for name, old, new in files]
+    return [clean(line) for line in lines]  # what people typed may turn the direction of a line, or command a terminal
+
+
+def _quoted(answer: str) -> str:
+    return answer if answer == ABSENT else f"“{answer}”"
+
+
+def _files(submission: Submission | None) -> dict[str, str]:
+    files = submission.attachments if submission else ()
+    return {file.filename: "gone" if file.is_deleted else "there" for file in files}

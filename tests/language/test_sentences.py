@@ -129,6 +129,21 @@ COMPOSED = [
         "visites: الخادم 3 = هنا 3 · محذوفة: 0 · ملفات ناقصة: 0 من 2 · جُلبت 2026-12-01 06:00 +01 (قبل 4 د، كاملة قبل 3 أيام)",
     ),
     (
+        "  note: “Field required, and done” → “no status”",
+        "  note : « Field required, and done » → « no status »",
+        "  note: «Field required, and done» ← «no status»",
+    ),
+    (
+        "  review status: no status → on hold",
+        "  statut de relecture : aucun statut → en attente",
+        "  حالة المراجعة: بلا حالة ← قيد الانتظار",
+    ),
+    (
+        "  the file “not named.jpg”: present on the server → deleted on the server",
+        "  le fichier « not named.jpg » : présent sur le serveur → supprimé sur le serveur",
+        "  الملف «not named.jpg»: موجود في الخادم ← حُذف من الخادم",
+    ),
+    (
         "“lessons” is not written: “Interpréter, comparer, dire pourquoi.”",
         "« lessons » n’est pas rédigé : « Interpréter, comparer, dire pourquoi. »",
         "«lessons» لم يُكتب: «Interpréter, comparer, dire pourquoi.»",

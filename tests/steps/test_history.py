@@ -46,8 +46,8 @@ def test_history_tells_each_change_of_each_answer(field_team: Field) -> None:
         "revision 1 · newly received · seen 2025-02-11" in text
         and "revision 2 · answers edited · seen 2025-02-12" in text
     )
-    assert "  nom: X → Y" in text and "  note: à effacer → —" in text
-    assert "  (validation): — → approved" in text and "revision 4 · deleted there · seen 2025-02-13" in text
+    assert "  nom: “X” → “Y”" in text and "  note: “à effacer” → —" in text
+    assert "  review status: no status → approved there" in text and "revision 4 · deleted there · seen 2025-02-13" in text
     assert history(field_team.mission, "1").lines == report.lines
     assert history(field_team.mission, "unknown").lines == ("no submission unknown is held",)
 
@@ -56,7 +56,7 @@ def test_what_people_typed_neither_turns_a_line_nor_commands_the_terminal(field_
     first = field_team.submit("personnes", {**GIVEN, "nom": "Awa\u202e\u2067 Tazi", "note": "a\x9bb"})
     pull(field_team.mission)
     lines = "".join(history(field_team.mission, first).lines)
-    assert "nom: — → Awa Tazi" in lines and "note: — → ab" in lines
+    assert "nom: — → “Awa Tazi”" in lines and "note: — → “ab”" in lines
     shown = CliRunner().invoke(
         cli, ["history", "\u202eabc\x1b[31m", "--workspace", str(field_team.mission.workspace.root)]
     )
@@ -140,7 +140,7 @@ def test_the_verbs_speak_of_it(field_team: Field) -> None:
 
     told = run("history", root) + run("pull", "--rebuild")
     as_json = run("status", "--json")
-    assert "nom: X → Y" in told and "tables derived again from 0 submissions" in told
+    assert "nom: “X” → “Y”" in told and "tables derived again from 0 submissions" in told
     assert "personnes.lag_s" in as_json
 
 
