@@ -112,6 +112,7 @@ RULE_TITLES: Mapping[str, str] = {
     "PULL015": later("Received files lost"),
     "PULL016": later("Place of attached files missing"),
     "PULL017": later("Form that is no longer seen"),
+    "PULL018": later("Only some rows are seen"),
     "PERSON001": later("File about a person"),
     "PERSON002": later("Another place that may hold the person"),
     "PERSON003": later("Rows still on the server"),

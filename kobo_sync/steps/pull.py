@@ -304,4 +304,8 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
         else:
             values |= {"asset_uid": cursor.asset_uid, "server": cursor.server}
     mirror.note({**values, "server_n": server_n})
+    rights = json.loads(str(values.get("rights") or cursor.rights or "[]"))
+    if "partial_submissions" in rights and "view_submissions" not in rights:
+        message = "this account may see a part of the project's rows only: there may be more than are counted here"
+        work.find("PULL018", message, "let the project's owner give it the right to view all submissions")
     return server_n, n_live
