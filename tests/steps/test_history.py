@@ -47,7 +47,9 @@ def test_history_tells_each_change_of_each_answer(field_team: Field) -> None:
         and "revision 2 · answers edited · seen 2025-02-12" in text
     )
     assert "  nom: “X” → “Y”" in text and "  note: “à effacer” → —" in text
-    assert "  review status: no status → approved there" in text and "revision 4 · deleted there · seen 2025-02-13" in text
+    assert (
+        "  review status: no status → approved there" in text and "revision 4 · deleted there · seen 2025-02-13" in text
+    )
     assert history(field_team.mission, "1").lines == report.lines
     assert history(field_team.mission, "unknown").lines == ("no submission unknown is held",)
 
