@@ -120,7 +120,7 @@ COMPOSED = [
     ),
     (
         "run 4 of pull, 2026-12-01 06:00 +01 · cut short · took 3 s",
-        "exécution 4 : pull, 2026-12-01 06:00 +01 · interrompue · durée : 3 s",
+        "passage 4 : pull, 2026-12-01 06:00 +01 · interrompu · durée : 3 s",
         "العملية 4: pull، 2026-12-01 06:00 +01 · انقطعت · المدة: 3 ث",
     ),
     (
@@ -135,7 +135,7 @@ COMPOSED = [
     ),
     (
         "  review status: no status → on hold",
-        "  statut de relecture : aucun statut → en attente",
+        "  statut de relecture : sans statut → mise en attente",
         "  حالة المراجعة: بلا حالة ← قيد الانتظار",
     ),
     (
