@@ -119,7 +119,11 @@ def test_pull_prints_json_and_records_the_run(field_team: Field) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"]["new"] == 1
     status = _run(root, "status")
-    assert "personnes: server 1 = local 1" in status.stdout and "run 1 of pull" in status.stdout and "ended well" in status.stdout
+    assert (
+        "personnes: server 1 = local 1" in status.stdout
+        and "run 1 of pull" in status.stdout
+        and "ended well" in status.stdout
+    )
     doctor = _run(root, "doctor", KOBO_TOKEN="t" * 40)
     assert "knows the token as maha" in doctor.stdout
 
