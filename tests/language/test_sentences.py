@@ -275,3 +275,8 @@ def test_what_is_counted_is_grouped_as_the_language_writes_it_and_nothing_else()
     cells = "the workbook has 12,345,678 cells"
     assert all("12\u202f345\u202f678" in translated(cells, language) for language in LANGUAGES)
     assert "1234" in translated("visites, submission 1234", "fr")  # an id
+    pulled = translated("visites: server 12,345 = local 12,345 · 1,200 new · 2 files stored", "fr")
+    assert (
+        pulled
+        == "visites\u00a0: serveur 12\u202f345 = ici 12\u202f345 · nouvelles\u00a0: 1\u202f200 · fichiers reçus\u00a0: 2"
+    )
