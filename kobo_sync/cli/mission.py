@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kobo_sync.cli.tongue import language, told
+from kobo_sync.cli.tongue import decimals, language, told
 from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, as_one_json, cli, in_workspace, verb
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json
 
     def done(name: str, seconds: float, report: Report | None) -> None:
         if not as_json:
-            took = f"{seconds:6.1f} s  " if not name.startswith(" ") else " " * 12
+            took = f"{decimals(f'{seconds:6.1f}')} s  " if not name.startswith(" ") else " " * 12
             click.echo(f"{took}{told(_STAGES.get(name.strip(), name))}{summary(report)}")
 
     with Bars(shown=not as_json) as bars:

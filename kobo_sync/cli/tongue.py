@@ -48,6 +48,11 @@ def comma() -> str:
     return "، " if language() == "ar" else ", "
 
 
+def decimals(number: str) -> str:
+    """A number with decimals (``4.9``) as the run's language writes it."""
+    return number if language() == "en" else number.replace(".", ",")
+
+
 class Formatter(click.HelpFormatter):
     """Writes help in the run's language: a text is translated paragraph by paragraph, an option with its default apart."""
 

@@ -30,8 +30,9 @@ _MARKED = re.compile(r"([\s✓✗!]*)(.*?)(\s*)", re.S)  # the mark of a diagnos
 _VERBATIM = re.compile(r" \((?:pyxform|ODK Validate): “[^”]*”\)")  # another tool's words, which stay as they are
 _DECIMAL, _UNIT = (
     re.compile(r"\d+\.\d+"),
-    re.compile(r"\s(?:[GM]o|min|غيغابايت|ميغابايت|دقيقة)\b"),
+    re.compile(r"\s(?:[GM]o|min|s|غيغابايت|ميغابايت|دقيقة|ثانية)\b"),
 )  # 70.4 Go; not version 1.2
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")  # 142,486, as English groups what it counts
 _SHARE = re.compile(r"\d+%")  # 75%, of ours; within quotes it is what somebody wrote
 _OPENING = ("'", '"', "`", "«", "“")
 _STOP = re.compile(
@@ -186,6 +187,7 @@ class _Sentence:
     def told(self, language: Code, values: Mapping[str, str], depth: int) -> Iterator[str]:
         """The translation in pieces, its values translated as well; but for what stands in quotes: somebody's own words."""
         text = _FORMS.sub(lambda match: _form(match[2].split("|"), values[match[1]], language), self.translation)
+        counted = {match[1] for match in _FORMS.finditer(self.translation)}  # beside a word: neither a year nor an id
         parts = _SLOT.split(text)
         for at, part in enumerate(parts):
             if not at % 2:
@@ -194,6 +196,8 @@ class _Sentence:
                 yield values[part].replace(".", ",")
             elif parts[at - 1].rstrip().endswith(_OPENING):
                 yield values[part]
+            elif _GROUPED.fullmatch(values[part]) or (part in counted and values[part].isdecimal()):
+                yield f"{int(values[part].replace(',', '')):,}".replace(",", NNBSP)
             elif language == "fr" and _SHARE.fullmatch(values[part]) and not parts[at - 1].endswith("="):
                 yield values[part].replace("%", f"{NNBSP}%")
             else:
@@ -233,7 +237,8 @@ def _sentence(text: str, language: Code, depth: int, *, is_head: bool = False) -
 
 def _form(forms: Sequence[str], value: str, language: Code) -> str:
     """The form of a word beside the number *value*: one, many in French; one, two, 3 to 10, more in Arabic."""
-    n = int(value) if value.isdecimal() else 100
+    whole = value.replace(",", "") if _GROUPED.fullmatch(value) else value
+    n = int(whole) if whole.isdecimal() else 100
     if language == "fr":
         return forms[n > 1]
     return forms[n - 1 if n in (1, 2) else 2 if 3 <= n % 100 <= 10 else 3 if n % 100 > 10 else 0]

@@ -180,20 +180,20 @@ def _told(work: Work, server_n: int, n_live: int) -> str:
     """The line of the report."""
     mirror = work.mirror
     mirror.told()
-    shown_counts = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
-    shown_counts += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
+    shown_counts = [f"{mirror.tally.counts[kind]:,} {kind}" for kind in SHOWN]
+    shown_counts += [f"{mirror.tally.counts[f'files_{kind}']:,} files {kind}" for kind in ("stored", "missing")]
     n_not_sent = work.client.n_not_sent(work.asset_uid)
     mirror.tally.counts["files_not_sent"] += n_not_sent
     if n_not_sent:
-        shown_counts.append(f"{n_not_sent} files that phones have not sent")
+        shown_counts.append(f"{n_not_sent:,} files that phones have not sent")
     sign = "=" if server_n == n_live else "≠"
     set_aside = mirror.rows_set_aside()
     mirror.tally.counts["quarantined"] = len(set_aside)
     n_stale = sum(row.is_held for row in set_aside)
     if n_stale:
-        shown_counts = [f"{n_stale} as of an earlier reading", *shown_counts]
+        shown_counts = [f"{n_stale:,} as of an earlier reading", *shown_counts]
     work.mission.progress(work.form_id, n_live, n_live)
-    return f"{work.form_id}: server {server_n} {sign} local {n_live} · {' · '.join(shown_counts)}"
+    return f"{work.form_id}: server {server_n:,} {sign} local {n_live:,} · {' · '.join(shown_counts)}"
 
 
 # ── files ──

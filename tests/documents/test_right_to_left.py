@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from docx import Document as read_docx
+from pypdfium2 import PdfDocument
 
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet, zone_sheet
@@ -17,6 +18,7 @@ from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.wordml import runs
 from kobo_sync.language.speaking import Code, speaking
+from kobo_sync.steps import libreoffice
 
 TEXT_TWIPS = round(1440 * 17 / 2.54)  # an A4 page between its margins, 17 cm
 
@@ -111,3 +113,18 @@ def test_charts_are_drawn_from_the_right_and_remembered_by_language() -> None:
     with speaking("ar"):
         arabic = charts.likert(rows, ("a", "b"))
     assert arabic != charts.likert(rows, ("a", "b"))
+
+
+@pytest.mark.skipif(not libreoffice.installed(), reason="LibreOffice puts papers on pages")
+@pytest.mark.parametrize("code", ["fr", "ar"])
+def test_no_blank_page_follows_a_table_that_just_fits(code: Code) -> None:
+    """What must stand behind the last table of an Arabic attendance list had a page of its own."""
+    files = {}
+    with speaking(code):
+        for height_mm in (176, 177, 178, 178.8):  # of 179 between the margins
+            document = writer.new_document("Titre", provenance="", author="", landscape=True)
+            writer.table(document, writer.Table((), [["Signature"]], [20], row_cm=height_mm / 10))
+            files[str(height_mm)] = writer.to_bytes(document, None)
+    assert {name: len(PdfDocument(content)) for name, content in libreoffice.pdfs(files).items()} == dict.fromkeys(
+        files, 1
+    )

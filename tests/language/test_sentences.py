@@ -280,3 +280,18 @@ def test_a_share_is_set_as_french_sets_it_and_what_somebody_wrote_stays() -> Non
     assert translated("the role is presence, 95% sure", "fr") == "rôle presence, sûr à 95\u202f%"
     assert translated("guessed, 75% sure", "ar") == "تخمين، بثقة 75%"
     assert "75%" in translated("an expression of “75%” cannot be read", "fr")
+
+
+def test_what_is_counted_is_grouped_as_the_language_writes_it_and_nothing_else() -> None:
+    in_all = "1234 files in /srv/2025/4096, 18.5 s in all"
+    assert translated(in_all, "fr") == "1\u202f234 fichiers dans /srv/2025/4096, 18,5 s en tout"
+    assert "1\u202f234" in translated(in_all, "ar") and "18,5 ثانية" in translated(in_all, "ar")
+    assert "/srv/2025/4096" in translated(in_all, "ar")
+    cells = "the workbook has 12,345,678 cells"
+    assert all("12\u202f345\u202f678" in translated(cells, language) for language in LANGUAGES)
+    assert "1234" in translated("visites, submission 1234", "fr")  # an id
+    pulled = translated("visites: server 12,345 = local 12,345 · 1,200 new · 2 files stored", "fr")
+    assert (
+        pulled
+        == "visites\u00a0: serveur 12\u202f345 = ici 12\u202f345 · nouvelles\u00a0: 1\u202f200 · fichiers reçus\u00a0: 2"
+    )

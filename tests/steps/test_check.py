@@ -21,6 +21,7 @@ from kobo_sync.model import Report
 from kobo_sync.steps import check as step
 from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check
+from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.pull import pull
 
 
@@ -310,3 +311,24 @@ def test_a_photo_that_was_named_and_never_sent_is_told(field_team: Field) -> Non
     pull(field_team.mission)
     (finding,) = [each for each in check(field_team.mission).findings if each.rule == "DATA024"]
     assert finding.severity == "warning" and "photo" in finding.message and "late" not in finding.message
+
+
+def test_a_photo_of_a_repeat_that_was_never_sent_is_told_with_its_place(field_team: Field) -> None:
+    form = field_team.mission.workspace.root / "forms" / "visites.md"
+    asked = "|        | integer                               | annees   | Années               | السنوات             |            |\n"
+    photo = (
+        asked.replace("integer", "image  ").replace("annees", "carte ").replace("            |\n", "max-pixels=640 |\n")
+    )
+    form.write_text(
+        form.read_text("utf-8").replace(asked, asked + photo).replace("| visites | 1 ", "| visites | 2 "), "utf-8"
+    )
+    field_team.mission.close()
+    field_team.mission = field_team.reopen()
+    deploy(field_team.mission, validate=False)
+    members = [{"prenom": "A", "carte": "here.png"}, {"prenom": "B", "carte": "late.jpg"}, {"prenom": "C"}]
+    root = field_team.submit(
+        "visites", {"zone": "nord", "membre": members}, files={"here.png": (b"\x89PNG\r\n", "image/png")}
+    )
+    pull(field_team.mission)
+    (finding,) = [each for each in check(field_team.mission).findings if each.rule == "DATA024"]
+    assert (finding.root_uuid, finding.subject) == (root, "membre/carte/2") and "carte" in finding.message

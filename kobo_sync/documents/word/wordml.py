@@ -135,6 +135,24 @@ def parsed(xml: str) -> list[Any]:
     return list(parse_xml(f'<w:body xmlns:w="{W[1:-1]}">{xml}</w:body>')) if xml else []
 
 
+def end_behind_table(body: Any) -> None:
+    """Shrinks the empty paragraph that must stand behind a table at the end of *body*, and keeps the table's last row with it.
+
+    With a height of its own it alone filled one page more where the table just fitted. Word keeps them together, LibreOffice does not.
+    """
+    blocks = [each for each in body if each.tag != f"{W}sectPr"][-2:]
+    if len(blocks) < 2 or blocks[0].tag != f"{W}tbl" or blocks[1].tag != f"{W}p" or blocks[1].find(f"{W}r") is not None:
+        return
+    table, last = blocks
+    looks = last.get_or_add_pPr()
+    is_rtl = looks.find(f"{W}bidi") is not None
+    (shrunk,) = parsed(paragraph("", style=looks.style or "", rtl=is_rtl, spacing=space(0, 0, line=0.05)))
+    last.getparent().replace(last, shrunk)
+    for row in table.findall(f"{W}tr")[-1:]:
+        for block in row.iter(f"{W}p"):
+            block.get_or_add_pPr().keepNext_val = True
+
+
 def write_field(block: Any, instruction: str) -> None:
     """Adds a field (``PAGE``, ``NUMPAGES``) in the small grey of headers and footers."""
     for kind in ("begin", "instruction", "separate", "shown", "end"):

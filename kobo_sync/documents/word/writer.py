@@ -29,6 +29,7 @@ from kobo_sync.documents.word.wordml import (
     RULE,
     TOTAL,
     W,
+    end_behind_table,
     mirror_section,
     mirror_table,
     parsed,
@@ -156,6 +157,7 @@ def to_bytes(document: WordDocument, when: datetime | None) -> bytes:
     document.core_properties.created = document.core_properties.modified = moment
     for number, properties in enumerate(document.element.body.iter(qn("wp:docPr")), 1):
         properties.set("id", str(number))
+    end_behind_table(document.element.body)
     return saved(document)
 
 
