@@ -33,7 +33,7 @@ def module_of(group: str, name: str) -> ModuleType:
         if error.name and not f"{dotted}.".startswith(f"{error.name}."):
             raise Unusable(f"needs the module {error.name!r}, which is not installed") from error
         raise Unusable("is neither a module in the mission's folder nor installed") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Unusable(f"cannot be imported ({type(error).__name__}: {error})") from error
 
 
@@ -41,7 +41,7 @@ def source_of(group: str, name: str) -> Path | None:
     """The file of the module that the config calls *name*, where it has one that can be found."""
     try:
         spec = importlib.util.find_spec(dotted_name(group, name))
-    except (ImportError, ValueError, Unusable):
+    except (Exception, SystemExit):  # the package that it lies in is imported for that; `module_of` says what is wrong
         return None
     path = Path(spec.origin) if spec and spec.origin else None
     return path if path and path.is_file() else None
@@ -50,13 +50,15 @@ def source_of(group: str, name: str) -> Path | None:
 def dotted_name(group: str, name: str) -> str:
     """What to import for *name*: itself where there is such a module, else what an entry point of *group* names.
 
-    Raises: Unusable when two packages offer that name.
+    Raises: Unusable when two packages offer that name, or the package that it lies in cannot be imported.
     """
     try:
         if importlib.util.find_spec(name):
             return name
     except (ImportError, ValueError, AttributeError):
         pass
+    except (Exception, SystemExit) as error:  # of the package that it lies in, which is imported for that
+        raise Unusable(f"cannot be imported ({type(error).__name__}: {error})") from error
     offers = sorted({(each.value, each.dist.name if each.dist else "") for each in _entry_points(group, name)})
     if len({value for value, _ in offers}) > 1:
         packages = " and ".join(package for _, package in offers)

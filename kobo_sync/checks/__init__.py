@@ -13,9 +13,9 @@ import pkgutil
 import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import ModuleType
-from typing import cast
+from typing import Any, cast, get_args
 
 from kobo_sync import plug_ins
 from kobo_sync.analysis.facts import Facts
@@ -25,7 +25,8 @@ from kobo_sync.checks import enumerators, missing
 from kobo_sync.checks.sheet import sheet
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError, KoboSyncError, place_of
-from kobo_sync.model import Finding
+from kobo_sync.language.clean_text import clean
+from kobo_sync.model import Finding, Severity
 
 _MODULES = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
 CHECKS = tuple(sorted((module for module in _MODULES if hasattr(module, "CODE")), key=lambda module: str(module.CODE)))
@@ -194,7 +195,7 @@ def _findings_of(check: Check, facts: Facts) -> list[Finding]:
     """What a mission's own check finds, or that it failed, with the line but no answer. Raises: ConfigError when it gives no findings."""
     try:
         findings = list(check.find(facts))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if os.environ.get("KOBO_SYNC_DEBUG"):
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
@@ -204,11 +205,20 @@ def _findings_of(check: Check, facts: Facts) -> list[Finding]:
             raise _refusal(check.name, f"gives a {type(finding).__name__} where a Finding is due")
         if finding.rule != check.code:
             raise _refusal(check.name, f"gives a finding of rule {finding.rule!r}; its CODE is {check.code!r}")
+        if finding.severity not in get_args(Severity):
+            allowed = ", ".join(get_args(Severity))
+            raise _refusal(check.name, f"gives the severity {finding.severity!r}, which is none of {allowed}")
+        for field in fields(finding):
+            value = getattr(finding, field.name)
+            if not isinstance(value, str):
+                raise _refusal(check.name, f"gives a {type(value).__name__} as {field.name} where a text is due")
     return [_masked(facts, finding) for finding in findings]
 
 
 def _masked(facts: Facts, finding: Finding) -> Finding:
-    """The finding of a mission's own check, which may quote what people wrote, without whom that names."""
+    """The finding of a mission's own check, which may quote what people wrote, without whom that names and what no text can hold."""
+    cleaned: dict[str, Any] = {field.name: clean(getattr(finding, field.name)) for field in fields(finding)}
+    finding = replace(finding, **cleaned)
     where, message, hint, why = (
         shown(facts, text) for text in (finding.where, finding.message, finding.hint, finding.why)
     )

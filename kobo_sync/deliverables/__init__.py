@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from types import ModuleType
 from typing import get_args
 
@@ -18,9 +19,11 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Role
 from kobo_sync.config.file_names import FileName
 from kobo_sync.config.files import MISSION_FILE
-from kobo_sync.errors import ConfigError
+from kobo_sync.errors import ConfigError, DocumentError
 from kobo_sync.language.speaking import speaking
 from kobo_sync.model import Class, Document, Scope
+
+_MANIFEST = "manifest.json"  # of the set itself, in whatever case
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def deliverable(name: str) -> Deliverable:
         module = plug_ins.module_of(plug_ins.DELIVERABLES, name)
     except plug_ins.Unusable as error:
         raise _refusal(name, str(error)) from error
-    return _checked(name, module)
+    own = _checked(name, module)
+    return replace(own, build=_judged(name, own.build))
 
 
 def is_ours(name: str) -> bool:
@@ -90,6 +94,53 @@ def _in_its_language(
             return build(facts)
 
     return speaking_build
+
+
+class _PaperError(Exception):
+    """Papers that no set can hold; its text says why, as the end of a sentence about the deliverable."""
+
+
+def _judged(name: str, build: Callable[[Facts], list[Document]]) -> Callable[[Facts], list[Document]]:
+    """*build* of a mission's own, whose papers are fit to be put into a set: what is not would break it, its archive or a later run."""
+
+    def judged_build(facts: Facts) -> list[Document]:
+        try:
+            documents = list(_built(build, facts))
+            _judge(documents)
+        except _PaperError as reason:
+            hint = "docs/plug_in/README.md tells what build gives: Documents with a path, bytes and a class"
+            raise DocumentError(f"the deliverable {name} {reason}", hint=hint) from reason
+        return documents
+
+    return judged_build
+
+
+def _built(build: Callable[[Facts], list[Document]], facts: Facts) -> list[Document]:
+    try:
+        return build(facts)
+    except SystemExit as error:  # it would end the run without a word
+        raise _PaperError("ends the program") from error
+
+
+def _judge(documents: list[Document]) -> None:
+    """Raises: _PaperError for papers that a mission's own deliverable should not give."""
+    paths, classes = {_MANIFEST}, get_args(Class)
+    for document in documents:
+        if not isinstance(document, Document):
+            raise _PaperError(f"gives a {type(document).__name__} where a Document is due")
+        text = str(document.path)
+        path = PurePosixPath(text)
+        if path.is_absolute() or ".." in path.parts or not path.name or {"\\", ":", "\0"} & set(text):
+            raise _PaperError(f"gives the path {text!r}, which is no file below the set's folder")
+        if str(path).casefold() in paths:
+            raise _PaperError(f"gives the path {text!r}, which another file of the set has")
+        if not isinstance(document.content, bytes):
+            raise _PaperError(f"gives {text} a {type(document.content).__name__} where bytes are due")
+        if document.classification not in classes:
+            raise _PaperError(
+                f"gives {text} the class {document.classification!r}, which is none of {', '.join(classes)}"
+            )
+        paths.add(str(path).casefold())
 
 
 def _refusal(name: str, reason: str) -> ConfigError:

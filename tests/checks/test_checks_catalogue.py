@@ -455,6 +455,22 @@ def test_a_mission_adds_its_own_check_by_dotted_name(tmp_path: Path, monkeypatch
     sys.modules.pop("wells_checks")
 
 
+def test_what_no_text_can_hold_is_taken_out_of_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wells_checks.py").write_text(OWN.replace("{n} puits", r"{n}\x00 puits\ud800"), "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (finding,) = found(facts('extra = ["wells_checks"]\n', wells=[well(), well()]), "OURS001")
+    assert finding.message == "2 puits"
+    sys.modules.pop("wells_checks")
+
+
+def test_a_check_that_would_end_the_program_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ending_check.py").write_text(OWN.replace("n = len", "raise SystemExit(5) or len"), "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (fault,) = found(facts('extra = ["ending_check"]\n', wells=[well(), well()]), "CHECK001")
+    assert "SystemExit, ligne 5, check()" in fault.message
+    sys.modules.pop("ending_check")
+
+
 def test_a_check_that_fails_stops_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Part 7, C14: an error of one check, ours or the mission's own, ended all."""
     (tmp_path / "failing_check.py").write_text(OWN.replace('facts.tables["wells"]', 'facts.tables["nothing"]'), "utf-8")
@@ -485,6 +501,11 @@ def test_a_check_that_fails_stops_none_of_the_others(tmp_path: Path, monkeypatch
         (OWN.replace("def check", "def check:"), "cannot be imported (SyntaxError"),
         (OWN + "    yield 'text'\n", "gives a str where a Finding is due"),
         (OWN.replace("Finding(CODE", "Finding('DATA002'"), "gives a finding of rule 'DATA002'"),
+        (OWN.replace('"warning"', '"fatal"'), "the severity 'fatal', which is none of error, warning, info"),
+        (OWN.replace('"wells", f"{n}', '7, f"{n}'), "gives a int as where where a text is due"),
+        (OWN.replace('f"{n} puits"', "None"), "gives a NoneType as message where a text is due"),
+        (OWN.replace('form_id="wells"', "zone=None"), "gives a NoneType as zone where a text is due"),
+        ("import sys; sys.exit(3)", "cannot be imported (SystemExit: 3)"),
         ("import nothing_of_the_kind", "needs the module 'nothing_of_the_kind'"),
         ("1 / 0", "cannot be imported (ZeroDivisionError"),
     ],

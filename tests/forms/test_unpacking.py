@@ -44,6 +44,14 @@ BOMBS = {
     "strings": lambda: _book(more=b"<si><t>a</t></si>" * 3_000_000),
     "parts": lambda: _book(**{f"part{n}": b"<a/>" for n in range(2100)}),
     "entities": lambda: _book(more=b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'),
+    "late entities": lambda: _book(more=b"<!--" + b"x" * 5000 + b'--><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'),
+    "other quotes": lambda: _book(b"<row><c r='A1'/><c r = 'XFD1'><v>1</v></c></row>" * 2000),
+    "a letter by its number": lambda: _book(b'<row><c r="&#88;FD1"/></row>' * 2000),
+    "small letters": lambda: _book(b'<row><c r="xfd1"/></row>' * 2000),
+    "far in other quotes": lambda: _book(b"<row r='99999999'>" + CELL + b"</row>"),
+    "wide without places": lambda: _book(b"<row>" + b"<c/>" * 20_000 + b"</row>"),
+    "UTF-16": lambda: _book(more=("<a>" + "<row><c r='XFD1'/></row>" * 2000 + "</a>").encode("utf-16")),
+    "torn behind them": lambda: _book(more=b"<a>" + b'<row><c r="XFD1"/></row>' * 2000 + b"<"),
     "pictures": lambda: _book(media=b"<a/>" + b"\0" * 300_000_000),
 }
 

@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from invented_facts import make_facts
 
 from kobo_sync import plug_ins
 from kobo_sync.checks import checks_of
 from kobo_sync.deliverables import deliverable
-from kobo_sync.errors import ConfigError
+from kobo_sync.errors import ConfigError, DocumentError
 from kobo_sync.steps.init import init
 
 TEMPLATE = Path(__file__).parents[2] / "docs" / "plug_in"
@@ -101,6 +102,50 @@ def test_two_missions_in_one_process_have_each_their_own_module_of_one_name(tmp_
     finally:
         sys.path[:] = before
         sys.modules.pop("our_own_check", None)
+
+
+def test_a_module_of_a_package_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking where it lies imports the package: a fault in that one ended the run, and the diagnosis with it."""
+    (tmp_path / "broken_papers").mkdir()
+    (tmp_path / "broken_papers" / "__init__.py").write_text("def x(:\n", "utf-8")
+    (tmp_path / "broken_papers" / "summary.py").write_text("", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for ask in (lambda name: checks_of([name]), deliverable):
+        with pytest.raises(ConfigError, match=r"cannot be imported \(SyntaxError"):
+            ask("broken_papers.summary")
+    assert plug_ins.source_of(plug_ins.CHECKS, "broken_papers.summary") is None
+
+
+@pytest.mark.parametrize(
+    ("papers", "reason"),
+    [
+        ("['text']", "gives a str where a Document is due"),
+        ("[Document('a.txt', 'text', 'public')]", "gives a.txt a str where bytes are due"),
+        ("[Document('a.txt', b'x', 'secret')]", "the class 'secret', which is none of nominative"),
+        ("[Document('../a.txt', b'x', 'public')]", "'../a.txt', which is no file below the set's folder"),
+        ("[Document('', b'x', 'public')]", "'', which is no file below the set's folder"),
+        (r"[Document('..\\a.txt', b'x', 'public')]", "which is no file below the set's folder"),
+        ("[Document('Manifest.JSON', b'x', 'public')]", "'Manifest.JSON', which another file of the set has"),
+        (
+            "[Document(path, b'x', 'public') for path in ('a.txt', 'A.txt')]",
+            "'A.txt', which another file of the set has",
+        ),
+        ("exit(5)", "ends the program"),
+    ],
+)
+def test_papers_that_no_set_can_hold_are_refused(
+    papers: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class that is none broke the set's manifest: no archive could be made of it any more."""
+    head = (
+        "from kobo_sync.model import Document\nNAME, TITLE, SCOPE, CLASS = 'unfit_papers', 'Ours', 'zone', 'public'\n"
+    )
+    (tmp_path / "unfit_papers.py").write_text(f"{head}def build(facts):\n    return {papers}\n", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(DocumentError) as refusal:
+        deliverable("unfit_papers").build(make_facts())
+    assert refusal.value.message.startswith("the deliverable unfit_papers ") and reason in refusal.value.message
+    sys.modules.pop("unfit_papers")
 
 
 def test_the_names_that_stay_are_there() -> None:
