@@ -40,9 +40,7 @@ def status(mission: Mission) -> Report:
     ]
     n_open = sum(n for state, n in worklist.counts(mission.desk).items() if state in worklist.OPEN)
     lines += (
-        [f"! {n_open} findings are open (the page Quality lists them; `kobo-sync check` prints them)"]
-        if n_open
-        else []
+        [f"! {n_open} findings are open (the page Quality lists them; `kobo-sync check` prints them)"] if n_open else []
     )
     lines += [_run(mission, run) for run in last_runs(mission.desk)]
     counts = {
