@@ -37,13 +37,13 @@ def uploaded_list(content: bytes, file: str, current: Rows) -> UploadedList:
 
     Days written as 11/02/2025 (as spreadsheets do of their own accord) are read day first. Raises: ConfigError saying what cannot be read.
     """
-    if not content.strip(b"\x00\t\r\n "):
-        raise ConfigError("the file that was sent is empty", file=file, hint="choose the file with the rows")
     encoding = delimiter = ""
     if content.startswith(_WORKBOOK):
         text = _workbook_text(content, file)
     else:
-        text, encoding = _decoded(content, file)
+        text, encoding = _decoded(content, file) if content.strip(b"\x00\t\r\n ") else ("", "")
+        if not text.strip():  # also one whose only line is Excel's sep=
+            raise ConfigError("the file that was sent is empty", file=file, hint="choose the file with the rows")
         delimiter = delimiter_of(text)
     rows = rows_of(_with_known_columns(text, (code_column(file), *current.columns), file), file)
     kept = tuple(name for name in current.columns if name not in rows.columns)
@@ -61,10 +61,24 @@ def _with_known_columns(text: str, known: tuple[str, ...], file: str) -> str:
     check_readable(text, delimiter, file)
     header, *rows = csv.reader(io.StringIO(text), delimiter=delimiter)
     names = {name.casefold(): name for name in known}
-    out = io.StringIO()
     columns = [names.get(name.strip().casefold(), name.strip()) for name in header]
-    csv.writer(out, delimiter=delimiter).writerows([columns, *rows])
+    _check_under_columns(columns, rows, file)
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows([columns, *rows])
     return out.getvalue()
+
+
+def _check_under_columns(columns: list[str], rows: list[list[str]], file: str) -> None:
+    """Raises: ConfigError naming the row of a cell that no column names: the list would lose it, as after a comma without quotes."""
+    for number, row in enumerate(rows, 2):
+        for at, cell in enumerate(row):
+            if cell.strip() and (at >= len(columns) or not columns[at]):
+                raise ConfigError(
+                    f"the cell {cell.strip()[:40]!r} stands below no column",
+                    file=file,
+                    key=f"row {number}",
+                    hint="put a text that has a comma or a semicolon in it between quotes, or give the column a name",
+                )
 
 
 def _cell(column: str, text: str, file: str) -> str:

@@ -63,3 +63,33 @@ def test_quotes_that_swallow_nothing_stay() -> None:
     text = 'code,label_fr\na,"Beni, le ""vieux""\nbourg"\nb,Tuyau 5"\nc,"C" \n'
     rows = uploaded_list(text.encode(), "config/zones.csv", NOTHING).rows.by_code
     assert [row["label_fr"] for row in rows.values()] == ['Beni, le "vieux"\nbourg', 'Tuyau 5"', "C"]
+
+
+@pytest.mark.parametrize(
+    ("content", "row", "cell"),
+    [
+        (b"code,label_fr\na,A\nb,Casablanca, Anfa\n", 3, "Anfa"),
+        (b"code;label_fr;\na;Fes; Medina\n", 2, "Medina"),
+    ],
+)
+def test_a_cell_below_no_column_is_refused_and_not_lost(content: bytes, row: int, cell: str) -> None:
+    with pytest.raises(ConfigError, match=rf"row {row}: the cell '{cell}' stands below no column"):
+        uploaded_list(content, "config/zones.csv", NOTHING)
+
+
+def test_empty_cells_below_no_column_are_nothing() -> None:
+    read = uploaded_list(b"code,label_fr,,\na,A,,\nb,B,,,,\n", "config/zones.csv", NOTHING)
+    assert read.rows.columns == ("code", "label_fr")
+    assert read.rows.by_code == {"a": {"code": "a", "label_fr": "A"}, "b": {"code": "b", "label_fr": "B"}}
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00 \r\n", b"sep=;", b"sep=;\n", b"\xef\xbb\xbfsep=,\r\n\r\n"])
+def test_a_file_without_a_line_is_empty(content: bytes) -> None:
+    with pytest.raises(ConfigError, match="the file that was sent is empty"):
+        uploaded_list(content, "config/zones.csv", NOTHING)
+
+
+def test_the_first_line_is_told_as_it_was_written() -> None:
+    with pytest.raises(ConfigError) as refused:
+        uploaded_list(b"name,label_fr\na,A\n", "config/zones.csv", NOTHING)
+    assert refused.value.hint == "add it to the first line: 'name,label_fr'"
