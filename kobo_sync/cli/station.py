@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -255,7 +255,9 @@ def _serve_alone(folder: Path, wish: Wish) -> None:
 
     with _one_at_a_time(folder), ExitStack() as stack:
         accounts = station_accounts(folder, default_enumerators(StationSettings().enumerators), fresh_pin=wish.new_pin)
-        station = _station(private_file(folder / "station.sqlite"), accounts, accounts.accounts, wish)
+        # Whose token it is owns what is deployed here, and sends like any owner: a superuser may not, and no relay would arrive.
+        owners = [replace(each, is_superuser=False) for each in accounts.accounts]
+        station = _station(private_file(folder / "station.sqlite"), accounts, owners, wish)
         stack.callback(station.close)
         phones, api = _listening(stack, station, folder, "kobo-sync", wish)
         warn(f"no mission here: a server to deploy to, whose data lie in {folder}")

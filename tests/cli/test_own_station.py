@@ -14,13 +14,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 import requests
 from conftest import REPO, write_workspace
 from requests.auth import HTTPDigestAuth
 
+from kobo_sync.mission.mission import Mission
+from kobo_sync.phones.collect import Phone
+from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.relay import relay
 from kobo_sync.workspace.folders import Workspace
 
 KOBO_TOKEN = "k" * 40
@@ -175,6 +183,34 @@ def test_without_a_mission_it_is_a_server_of_its_own(tmp_path: Path) -> None:
         assert requests.get(f"{url}/formList", auth=phone, timeout=20).status_code == 200
     with serving(tmp_path, in_mission=False):
         assert (tmp_path / "station" / "station.sqlite").is_file()
+
+
+def test_what_a_room_received_is_relayed_to_a_server_of_its_own(mission: Workspace, tmp_path: Path) -> None:
+    """The token of `--data` was a superuser's, who may not send: every row of a relay was refused."""
+    with serving(tmp_path, "--data", "server", in_mission=False) as (url, _):
+        path = mission.root / "config" / "mission.toml"
+        path.write_text(path.read_text("utf-8").replace("http://127.0.0.1:1", url), "utf-8")
+        opened = Mission(mission, {"KOBO_TOKEN": _accounts(tmp_path / "server")["token"]})
+        deploy(opened, validate=False)
+        pair = [sys.executable, "-m", "kobo_sync", "station", "pair", "--workspace", str(mission.root)]
+        token = {"KOBO_TOKEN": opened.environ["KOBO_TOKEN"]}
+        subprocess.run(
+            pair, check=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(REPO), **token}
+        )
+        with serving(mission.root) as (room, _):
+            user, account = next(iter(_accounts(mission.state)["enumerators"].items()))
+            phone = Phone(room, user, account["password"])
+            _until(lambda: len(phone.forms()) == len(opened.forms))
+            uid = opened.store.deployments()["personnes"].asset_uid
+            offered = next(form for form in phone.forms() if form.asset_uid == uid)
+            given = {"zone": "nord", "accord": "oui", "code": "NOR-01", "nom": "Awa", "groupe": "a"}
+            answers = draw_answers(opened.forms["personnes"], Random(1), Sample(given))
+            phone.send(instance_xml(phone.xform(offered), answers, instance_id=str(UUID(int=1))), {})
+            phone.close()
+        counts = relay(opened).counts
+        assert (counts["relayed"], counts["refused"], counts["waiting"]) == (1, 0, 0)
+        assert pull(opened).counts["new"] == 1
+        opened.close()
 
 
 def test_under_tls_phones_speak_tls_and_this_product_the_loop(mission: Workspace) -> None:
