@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from kobo_sync.notices import mail
 from kobo_sync.workspace.manifests import class_of_zip
 
 log = logging.getLogger("kobo_sync.notices.messages")
+RIGHT_TO_LEFT = "\u200f"  # a mark that shows nothing
 INCOMPLETE = ("PULL001", "PULL002", "PULL004", "PULL007", "PULL009", "PULL011")
 TITLES = {
     "run": later("Everything, from the pull to the archives"),
@@ -281,6 +283,8 @@ def _notice(mission: Mission, event: str, kind: str, subject: str, lines: list[s
 
 
 def _signed(mission: Mission, lines: list[str]) -> str:
+    if spoken().code == "ar":  # a line that begins with a Latin name would run from the left
+        lines = [re.sub(r"(?m)^(?=.)", RIGHT_TO_LEFT, line) for line in lines]
     return "\n".join(
         [*lines, "", "-- ", f"kobo-sync, {mission.config.mission.title}", mission.config.service.public_url]
     )

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from conftest import Field
 
 from kobo_sync.desk import notices, runs
 from kobo_sync.desk.runs import Order
+from kobo_sync.language.speaking import Code, speaking
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Finding
-from kobo_sync.notices.messages import after_run, send_waiting
+from kobo_sync.notices.messages import after_run, digest_notice, send_waiting
 from kobo_sync.steps.analyse import analyse
 from kobo_sync.steps.digest import _held, digest
 from kobo_sync.steps.run import run
@@ -305,6 +306,15 @@ def test_the_week_is_told_once(told: Field, inbox: tuple[Inbox, int]) -> None:
 def test_the_week_counts_in_words(here: int, there: int | None, missing: int, words: str) -> None:
     """Part 8, B31: plural forms at nothing, one and two."""
     assert _held(Holding("x", here, 0, missing, missing, 0, there, None, None)) == words
+
+
+def test_lines_of_an_arabic_mail_run_from_the_right_also_those_that_begin_with_a_latin_name(field_team: Field) -> None:
+    lines = ["Nord: 0 / 3", "", "الجنوب: 2 / 3"]
+    marks: dict[Code, str] = {"ar": "\u200f", "fr": ""}
+    for code, mark in marks.items():
+        with speaking(code):
+            told = digest_notice(field_team.mission, lines, date(2025, 2, 14)).body.split("\n")
+        assert told[:4] == [f"{mark}Nord: 0 / 3", "", f"{mark}الجنوب: 2 / 3", ""] and told[4] == "-- "
 
 
 def test_without_a_mail_server_nothing_is_raised(field_team: Field) -> None:
