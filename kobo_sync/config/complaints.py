@@ -31,6 +31,7 @@ _OF_PATTERNS = {
 _is_kind = re.compile(
     r"(?:function-[a-z]+|nullable|literal|constrained|list|dict|union)\[.*\]|constrained-[a-z]+", re.DOTALL
 ).fullmatch
+MISSING = "the key is missing"
 _NOT_SO = ("that is not written as it must be", "docs/operations.md explains each key")
 _BY_KIND = {  # the beginning of pydantic's name of a fault
     "date": ("that is no day", "write it as 2025-02-11"),
@@ -69,9 +70,7 @@ def _complaint(one: Mapping[str, Any], file: str) -> ConfigError:
     if one["type"] == "extra_forbidden":
         return ConfigError("unknown key", file=file, key=key, hint="check its spelling, or remove it")
     if one["type"] == "missing":
-        return ConfigError(
-            "the key is missing", file=file, key=key, hint="add it; docs/operations.md explains each key"
-        )
+        return ConfigError(MISSING, file=file, key=key, hint="add it; docs/operations.md explains each key")
     message, hint = _message(one)
     given = one["input"]
     # A table or a list: what it says would not be read, and may hold anything. A key that is private may stand where a public one should.

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
 
+from kobo_sync.config.complaints import MISSING
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.config.merging import Choice, Clash, Values
 from kobo_sync.config.service import JOB_NAMES
@@ -126,7 +127,10 @@ def _faults(part: Part, before: FileState, errors: Iterable[ConfigError]) -> Fau
     for error in errors:
         rows = next((each for each in part.rows if error.key.startswith(f"{each.key}.")), None)
         key = _key_in_rows(rows, before, error.key) if rows else _key_of(part, error.key)
-        faults.setdefault(key, []).append(with_cure(error.fault if key else error.message, error.hint))
+        empty = (
+            t("This may not be empty.") if key and error.fault == MISSING else ""
+        )  # a key is nothing to who fills a form
+        faults.setdefault(key, []).append(empty or with_cure(error.fault if key else error.message, error.hint))
     return faults
 
 

@@ -167,6 +167,11 @@ def test_each_setting_that_makes_no_sense_is_refused_beside_its_field(
     assert not re.search(r"\b(should|is no|validating|pattern|value)\b", told), told
 
 
+def test_an_emptied_field_is_told_without_keys_of_a_file(office: Office) -> None:
+    text = unescape(save(office.client("amina"), "mission", **{"mission.title": ""}).text)
+    assert "Ce champ ne peut pas rester vide." in text and "operations.md" not in text
+
+
 def test_two_half_days_of_one_code_are_mended_on_the_page(office: Office) -> None:
     path, client = config(office), office.client("amina")
     assert client.get("/reglages").status_code == 200
