@@ -49,7 +49,10 @@ def print_finding(finding: Finding) -> None:
     origin = comma().join(filter(None, (finding.zone, finding.enumerator, told(finding.state))))
     about = f" ({origin})" if origin and finding.why else ""  # of a data check: who sent it from where, and its state
     severity = _coloured(told(finding.severity), COLOURS[finding.severity])
-    place = f"{severity} {finding.rule} {_shown(finding.where)}{about}{colon()}"
+    # One word is the name of a form or a zone, which may be a word of ours: `participants`; but what doctor looks at.
+    is_name = " " not in finding.where and not finding.rule.startswith("DOCTOR")
+    where = clean(finding.where) if is_name else _shown(finding.where)
+    place = f"{severity} {finding.rule} {where}{about}{colon()}"
     click.echo(f"{place} {_shown(finding.message)}", err=True)
     if finding.why:
         warn(f"  {finding.why}")

@@ -59,8 +59,11 @@ def translate(text: str) -> Html:
 
 
 def place(where: str) -> str:
-    """Where a finding is, in the browser's language: a zone and a group as its lists are joined, words of the program translated."""
-    return translated(where, spoken().code).replace(", ", t(", "))
+    """Where a finding is, in the browser's language: a zone and a group as its lists are joined, words of the program translated.
+
+    One word alone is the name of a form or a zone, which may be a word of ours as well: ``participants``.
+    """
+    return translated(where, spoken().code).replace(", ", t(", ")) if " " in where else where
 
 
 def with_cure(fault: str, cure: str) -> Html:

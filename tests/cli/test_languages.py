@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from language.harvest import FRENCH
 
+from kobo_sync.cli.console import print_finding
+from kobo_sync.model import Finding
 from kobo_sync.workspace.folders import Workspace
 
 ARABIC = re.compile(r"[\u0621-\u064a]")
@@ -63,6 +65,17 @@ def test_usage_errors_findings_and_reports_are_of_the_language(workspace: Worksp
     assert status.returncode == 0 and "jamais relev" in status.stdout, status
     away = run("status", "--workspace", "/nowhere", KOBO_SYNC_LANG="ar")
     assert away.returncode == 3 and away.stderr.startswith("خطأ:") and ARABIC.search(away.stderr)
+
+
+def test_a_form_keeps_its_name_though_it_is_a_word_of_ours(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KOBO_SYNC_LANG", "fr")
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_finding(Finding("PULL018", "warning", "participants", "3 rows are no longer listed, but x", ""))
+    print_finding(Finding("DOCTOR001", "error", "disk", "x", ""))
+    told = capsys.readouterr().err
+    assert "PULL018 participants" in told and "DOCTOR001 disque" in told
 
 
 def test_json_is_english_whatever_is_spoken(workspace: Workspace) -> None:
