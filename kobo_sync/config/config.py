@@ -320,7 +320,8 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
         refuse(
             "mission.ends_on", f"{mission.ends_on} is before starts_on ({mission.starts_on})", "correct one of the two"
         )
-    for key, (message, hint) in (*_wrong_quotas(config), *_wrong_days(config), *_wrong_proofs(config)):
+    complaints = (*_wrong_quotas(config), *_wrong_days(config), *_wrong_proofs(config), *_wrong_ids(config))
+    for key, (message, hint) in complaints:
         refuse(key, message, hint)
     for form_id, form in config.forms.items():
         check_mapping(config, form_id)
@@ -415,3 +416,11 @@ def _wrong_proofs(config: Config) -> Iterator[_Complaint]:
         if form.presence_by and asked and not form.fields.get(asked):
             hint = f"name in forms.{form_id}.fields the question that carries “{asked}”, or take presence_by out"
             yield f"forms.{form_id}.fields.{asked}", (f"the key is missing: presence_by is {form.proof}", hint)
+
+
+def _wrong_ids(config: Config) -> Iterator[_Complaint]:
+    """An id of a workbook beside its key, where the server calls forms by what they call themselves."""
+    for form_id, form in config.forms.items() if config.server.is_central else ():
+        if form.form_id not in ("", form_id):
+            hint = f"make it the key, [forms.{form.form_id}], and take form_id out"
+            yield f"forms.{form_id}.form_id", ("ODK Central calls a form by its own id", hint)

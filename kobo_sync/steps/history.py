@@ -66,7 +66,8 @@ def _changed(before: Submission | None, now: Submission) -> list[str]:
 
 
 def _quoted(answer: str) -> str:
-    return answer if answer == ABSENT else f"“{answer}”"
+    """An answer in one line: of several each would be told, and translated, by itself."""
+    return answer if answer == ABSENT else f"“{' ⏎ '.join(answer.splitlines())}”"
 
 
 def _files(submission: Submission | None) -> dict[str, str]:

@@ -72,13 +72,13 @@ def _add_relay(mission: Mission, now: datetime, lines: list[str], counts: dict[s
 
 def _holding(mission: Mission, holding: Holding, now: datetime) -> str:
     if holding.pulled_at is None:
-        cut = f"{holding.n_live} rows, its first pull was cut short: run `kobo-sync pull`"
+        cut = f"{holding.n_live:,} rows, its first pull was cut short: run `kobo-sync pull`"
         return f"{holding.form_id}: {cut if holding.n_live else 'never pulled'}"
     sign = "=" if holding.server_n == holding.n_live else "≠"
     complete = f"complete {ago(now, holding.reconciled_at)} ago" if holding.reconciled_at else "never complete"
     return (
-        f"{holding.form_id}: server {holding.server_n} {sign} local {holding.n_live} · {holding.n_gone} deleted · "
-        f"{holding.n_files_missing} of {holding.n_files} files missing · pulled {mission.local(holding.pulled_at)}"
+        f"{holding.form_id}: server {holding.server_n or 0:,} {sign} local {holding.n_live:,} · {holding.n_gone:,} deleted · "
+        f"{holding.n_files_missing:,} of {holding.n_files:,} files missing · pulled {mission.local(holding.pulled_at)}"
         f" ({ago(now, holding.pulled_at)} ago, {complete})"
     )
 

@@ -47,6 +47,6 @@ def _line(federation: Federation, name: str) -> tuple[str, dict[str, int], bool]
     marks = [line.removeprefix("! ") for line in report.lines if line.startswith("! ")]
     pulled = min((each.pulled_at for each in holdings if each.pulled_at), default=None)
     age = f"pulled {ago(now, pulled)} ago" if pulled else "never pulled"
-    rows = f"{report.counts['live']} rows, {report.counts['files_missing']} files missing"
+    rows = f"{report.counts['live']:,} rows, {report.counts['files_missing']:,} files missing"
     sign = "!" if marks else "✓"
     return "\n    ".join([f"{sign} {name}: {rows}, {age}", *marks]), dict(report.counts), report.has_errors

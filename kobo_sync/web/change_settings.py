@@ -127,10 +127,11 @@ def _faults(part: Part, before: FileState, errors: Iterable[ConfigError]) -> Fau
     for error in errors:
         rows = next((each for each in part.rows if error.key.startswith(f"{each.key}.")), None)
         key = _key_in_rows(rows, before, error.key) if rows else _key_of(part, error.key)
-        empty = (
-            t("This may not be empty.") if key and error.fault == MISSING else ""
-        )  # a key is nothing to who fills a form
-        faults.setdefault(key, []).append(empty or with_cure(error.fault if key else error.message, error.hint))
+        if key and error.fault == MISSING:  # a key of a file is nothing to who fills a form
+            sentence = t("This may not be empty.")
+        else:
+            sentence = with_cure(error.fault if key else error.message, error.hint)
+        faults.setdefault(key, []).append(sentence)
     return faults
 
 

@@ -95,6 +95,16 @@ def test_a_central_address_that_is_none_is_told_once_with_its_key_and_cure(addre
     assert not failure.value.others, "kf and kc were not written by anybody"
 
 
+def test_a_workbook_s_own_id_is_refused_where_the_server_calls_forms_by_it() -> None:
+    renamed = MISSION.replace("[forms.visites]\n", '[forms.visites]\nform_id = "Visites 2025"\n', 1)
+    assert renamed != MISSION and parse_config(renamed, LISTS, {}).forms["visites"].form_id == "Visites 2025"
+    kobo = 'kf = "http://127.0.0.1:1"\nkc = "http://127.0.0.1:1"\n'
+    central = 'kind = "odk-central"\nurl = "https://central.example.org"\nproject = 1\n'
+    with pytest.raises(ConfigError) as failure:
+        parse_config(renamed.replace(kobo, central), LISTS, {})
+    assert failure.value.key == "forms.visites.form_id" and "[forms.Visites 2025]" in failure.value.hint
+
+
 @pytest.mark.parametrize(
     ("zones", "place"),
     [

@@ -10,6 +10,7 @@ from conftest import Field
 
 from kobo_sync.cli.verbs import cli
 from kobo_sync.errors import ConfigError
+from kobo_sync.language.sentences import translated
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.steps.as_of import build_as_of
 from kobo_sync.steps.build import build
@@ -63,6 +64,15 @@ def test_what_people_typed_neither_turns_a_line_nor_commands_the_terminal(field_
         cli, ["history", "\u202eabc\x1b[31m", "--workspace", str(field_team.mission.workspace.root)]
     )
     assert "no submission abc[31m is held" in shown.output
+
+
+def test_an_answer_of_several_lines_is_told_in_one(field_team: Field) -> None:
+    """Told line by line, its middle was translated where it was a sentence of ours, its commas made Arabic."""
+    first = field_team.submit("personnes", {**GIVEN, "note": "un, deux\nno status\ntrois"})
+    pull(field_team.mission)
+    (line,) = [line for line in history(field_team.mission, first).lines if line.startswith("  note: ")]
+    assert line == "  note: — → “un, deux ⏎ no status ⏎ trois”"
+    assert translated(line, "ar") == "  note: — ← «un, deux ⏎ no status ⏎ trois»"
 
 
 def test_any_day_can_be_seen_again(field_team: Field) -> None:
