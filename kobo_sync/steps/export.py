@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import importlib
 import logging
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store.tables.layout import free_name
 from kobo_sync.workspace.private import private_folder
+from kobo_sync.workspace.scratch import scratch_folder
 from kobo_sync.workspace.writing import remove, write_atomic
 
 log = logging.getLogger("kobo_sync")
@@ -186,8 +186,8 @@ def _spss_bytes(facts: Facts, sheet: Sheet) -> bytes:
     tabular.needs("pyreadstat", "sav")
     one, several = _codes(facts, sheet, "select_one"), _codes(facts, sheet, "select_multiple")
     table, options = tabular.spss_table(sheet, one, several)
-    with tempfile.TemporaryDirectory(prefix="kobo-sync-sav-") as folder:
-        path = Path(folder) / "table.sav"
+    with scratch_folder("sav") as folder:
+        path = folder / "table.sav"
         importlib.import_module("pyreadstat").write_sav(table, str(path), **options)
         content = bytearray(path.read_bytes())
     content[_SAV_DATE] = b"01 Jan 8000:00:00"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from kobo_sync.errors import DocumentError
+from kobo_sync.workspace.scratch import scratch_folder
 
 _TIMEOUT_S = 180
 _NAMES = ("soffice", "libreoffice")
@@ -30,8 +29,7 @@ def pdfs(files: Mapping[str, bytes]) -> dict[str, bytes]:
         raise DocumentError(
             "a PDF of an edited Word file needs LibreOffice, which is not installed", hint=_MISSING_HINT
         )
-    with tempfile.TemporaryDirectory(prefix="kobo-sync-pdf-") as name:
-        folder = Path(name)
+    with scratch_folder("pdf") as folder:
         sources = []
         for number, content in enumerate(files.values()):
             source = folder / f"{number}.docx"

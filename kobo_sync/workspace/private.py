@@ -9,8 +9,10 @@ import stat
 from pathlib import Path
 
 from kobo_sync.errors import StoreError, disk_error
+from kobo_sync.workspace.locking import lock
 
 FILE, FOLDER = 0o600, 0o700
+UNFINISHED = ".writing"  # how the names of files end that are not yet whole
 _KEY_BYTES = 32
 
 
@@ -63,22 +65,10 @@ def tighten(path: Path) -> None:
 
 def key_in(path: Path) -> bytes:
     """The key in the file *path*, made at the first asking by whoever comes first. Raises: StoreError when it is damaged."""
-    if not path.exists():
-        private_folder(path.parent)
-        part = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-        try:
-            descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE)
-            with os.fdopen(descriptor, "wb") as handle:
-                handle.write(secrets.token_bytes(_KEY_BYTES))
-                handle.flush()
-                os.fsync(descriptor)
-            with contextlib.suppress(FileExistsError):
-                os.link(part, path)  # never in place of one that another process made meanwhile
-        except OSError as error:
-            raise disk_error(error, path) from error
-        finally:
-            part.unlink(missing_ok=True)
     try:
+        if not path.exists():
+            private_folder(path.parent)
+            _make_key(path)
         key = path.read_bytes()
     except OSError as error:
         raise disk_error(error, path) from error
@@ -86,3 +76,18 @@ def key_in(path: Path) -> bytes:
         hint = "restore it from a backup; or remove it: pseudonymised files then get other codes"
         raise StoreError(f"{path} is damaged: it is no key", hint=hint)
     return key
+
+
+def _make_key(path: Path) -> None:
+    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
+    try:
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE), "wb") as handle:
+            with contextlib.suppress(OSError):  # a file system without locks
+                lock(handle.fileno())  # a killed one's is swept
+            handle.write(secrets.token_bytes(_KEY_BYTES))
+            handle.flush()
+            os.fsync(handle.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(part, path)  # never in place of one that another process made meanwhile
+    finally:
+        part.unlink(missing_ok=True)

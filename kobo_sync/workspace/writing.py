@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from kobo_sync.errors import disk_error
-from kobo_sync.workspace.private import FILE, FOLDER
+from kobo_sync.workspace.locking import lock
+from kobo_sync.workspace.private import FILE, FOLDER, UNFINISHED
+
+_TRIES = 3
 
 
 def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
@@ -15,22 +20,52 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
 
     *private*: for this account's eyes, as the folders are that are made for it.
     """
-    temporary = None
     try:
         for folder in reversed([each for each in (path.parent, *path.parent.parents) if not each.exists()]):
             folder.mkdir(exist_ok=True, mode=FOLDER if private else 0o777)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:40]}-", delete=False) as handle:
-            temporary = Path(handle.name)
+        _sweep_once(path.parent)
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                _write(path, content, FILE if private else 0o644)
+                break
+            except FileNotFoundError:  # swept, before it was locked
+                if not tries_left:
+                    raise
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    unfinished = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name[:40]}-", suffix=UNFINISHED, delete=False
+        ) as handle:
+            unfinished = Path(handle.name)
+            with suppress(OSError):  # a file system without locks: there nothing is swept either
+                lock(handle.fileno())
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
-        temporary.chmod(FILE if private else 0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise disk_error(error, path) from error
+        unfinished.chmod(mode)
+        unfinished.replace(path)
     finally:  # also when the verb is ended by a signal meanwhile
-        if temporary:
-            temporary.unlink(missing_ok=True)
+        if unfinished:
+            unfinished.unlink(missing_ok=True)
+
+
+def sweep_unfinished(folder: Path, *, below: bool = False) -> None:
+    """Take away what killed processes were writing into *folder*, and *below*: it may name people. What is being written now stays."""
+    for unfinished in (folder.rglob if below else folder.glob)(f".*{UNFINISHED}"):
+        with suppress(OSError), unfinished.open("r+b") as handle:
+            lock(handle.fileno())  # whoever writes it has it
+            unfinished.unlink()
+
+
+@lru_cache(maxsize=64)
+def _sweep_once(folder: Path) -> None:
+    """`sweep_unfinished`, once in a process."""
+    sweep_unfinished(folder)
 
 
 def remove(path: Path) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError, StoreError
+from kobo_sync.workspace import writing
 from kobo_sync.workspace.folders import Workspace, find
+from kobo_sync.workspace.locking import lock
+from kobo_sync.workspace.private import UNFINISHED
 from kobo_sync.workspace.result_cache import ResultCache
-from kobo_sync.workspace.writing import write_atomic
+from kobo_sync.workspace.scratch import scratch_folder
+from kobo_sync.workspace.writing import sweep_unfinished, write_atomic
 
 
 def test_a_mission_is_found_from_below(workspace: Workspace) -> None:
@@ -67,6 +72,61 @@ def test_an_atomic_write_leaves_no_half_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(KoboSyncError):
         write_atomic(tmp_path / "file" / "below", b"1")
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from kobo_sync.workspace.writing import write_atomic
+os.fsync = lambda _: os.kill(os.getpid(), 9)
+write_atomic(Path(sys.argv[1]), b"Awa B., 06 61 23 99 88", private=True)
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write_of_a_process(tmp_path: Path) -> None:
+    """A list of people lay hidden beside the files that leave, for ever, where a delivery was killed as it wrote."""
+    name = "une liste nominative dont le nom est plus long que quarante lettres.csv"
+    assert subprocess.run([sys.executable, "-c", KILLED, tmp_path / name], check=False).returncode == -9
+    (left,) = tmp_path.iterdir()
+    assert b"Awa" in left.read_bytes() and left.name.startswith(".")
+    living = tmp_path / f".liste{UNFINISHED}"
+    with living.open("wb") as handle:  # another process writes it now
+        lock(handle.fileno())
+        write_atomic(tmp_path / "autre.csv", b"1")
+        assert sorted(tmp_path.iterdir()) == [living, tmp_path / "autre.csv"]
+    sweep_unfinished(tmp_path.parent, below=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["autre.csv"]
+
+
+def test_a_file_that_is_swept_before_it_is_locked_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, swept = writing.lock, []
+
+    def late(descriptor: int) -> None:
+        if not swept:
+            swept.append(descriptor)
+            sweep_unfinished(tmp_path)
+        real(descriptor)
+
+    monkeypatch.setattr(writing, "lock", late)
+    monkeypatch.setattr(writing, "sweep_unfinished", lambda _folder: None)
+    write_atomic(tmp_path / "liste.csv", b"content")
+    assert swept and [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("liste.csv", b"content")]
+
+
+def test_a_folder_of_a_killed_process_goes_with_the_next_of_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed = "import os\nfrom kobo_sync.workspace.scratch import scratch_folder\nwith scratch_folder('sav') as f: (f / 'a.sav').write_text('Awa'); os.kill(os.getpid(), 9)"
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", killed], env=environ, check=False).returncode == -9
+    assert [path.name for path in tmp_path.rglob("*.sav")] == ["a.sav"]
+    with scratch_folder("pdf"), scratch_folder("sav") as first, scratch_folder("sav") as second:
+        (second / "b.sav").write_text("B")
+        assert first.is_dir() and [path.name for path in tmp_path.rglob("*.sav")] == ["b.sav"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_value_that_cannot_be_kept_and_a_file_that_is_cut_leave_nothing_behind(

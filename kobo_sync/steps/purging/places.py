@@ -18,6 +18,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.workspace.folders import ASIDE, BACKUPS, TOLD, Workspace
 from kobo_sync.workspace.manifests import MANIFEST
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE
+from kobo_sync.workspace.writing import sweep_unfinished
 
 NOMINATIVE_PATHS = (
     *(f"**/*{ending}{below}" for ending in NOMINATIVE for below in ("*", "/**/*")),
@@ -91,6 +92,12 @@ def places_of(mission: Mission, reader: Texts, *, keep: Sequence[Path] = ()) -> 
     ]
     there = {path: digest for path, digest in sorted(removed.items()) if path.is_file()}
     return Places(there, tuple(named))
+
+
+def sweep(workspace: Workspace) -> None:
+    """Take away what killed processes were writing anywhere in the workspace: half of a file that names people, or all of it."""
+    for folder in (workspace.root, workspace.state, workspace.out):
+        sweep_unfinished(folder, below=True)
 
 
 def _is_own(path: Path, workspace: Workspace) -> bool:
