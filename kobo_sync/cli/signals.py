@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import logging
 import os
 import signal
 import sys
@@ -63,6 +64,11 @@ def end_by_signals() -> None:
             _thread.start_new_thread(_send_again, (number,))  # threading's own locks may be held where this falls
 
     sys.unraisablehook = hear
+
+
+def is_no_interruption(record: logging.LogRecord) -> bool:
+    """A library logs what falls while it closes a connection, and raises it again: that somebody ended the verb is no error."""
+    return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -121,11 +121,14 @@ def cli(ctx: click.Context) -> None:
     import logging
 
     from kobo_sync.cli.console import print_anything
+    from kobo_sync.cli.signals import is_no_interruption
     from kobo_sync.cli.timezones import prefer_packaged_timezones
 
     print_anything()
     prefer_packaged_timezones()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for handler in logging.root.handlers:
+        handler.addFilter(is_no_interruption)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     if ctx.invoked_subcommand is None:
         from kobo_sync.cli.console import say

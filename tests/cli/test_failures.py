@@ -138,6 +138,31 @@ def test_a_signal_that_falls_where_python_ignores_exceptions_is_heard_all_the_sa
     assert "what was stored is safe" in ended.stderr and "Traceback" not in ended.stderr
 
 
+ENDED_WHILE_A_CONNECTION_CLOSES = """
+import os, runpy, sys
+from sqlalchemy.engine import default
+
+close = default.DefaultDialect.do_close
+def ended(dialect, connection):
+    close(dialect, connection)
+    os.kill(os.getpid(), 15)
+    for _ in range(10):
+        pass
+default.DefaultDialect.do_close = ended
+sys.argv = ["kobo-sync", "status", "--workspace", {root!r}]
+runpy.run_module("kobo_sync", run_name="__main__")
+"""
+
+
+def test_a_signal_that_falls_while_a_connection_closes_is_told_without_a_traceback(field_team: Field) -> None:
+    """SQLAlchemy logs what falls there, with all its frames, before it passes it on."""
+    root = str(field_team.mission.workspace.root)
+    command = [sys.executable, "-c", ENDED_WHILE_A_CONNECTION_CLOSES.format(root=root)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=ENVIRON)
+    assert ended.returncode == 143, ended.stderr
+    assert "what was stored is safe" in ended.stderr and "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("words", [("person", "NOR-01", "--erase"), ("user", "add", "lea", "--role", "reader")])
 def test_a_question_that_nobody_answers_is_no_ctrl_c(tmp_path: Path, words: tuple[str, ...]) -> None:
     """As from cron: the input has ended, and nothing was done."""
