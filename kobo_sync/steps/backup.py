@@ -6,16 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kobo_sync.desk import journal
-from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.move import copy_to_files
-from kobo_sync.workspace.archive import JOURNAL, backup_name, make_backup, remove_surplus, sweep
+from kobo_sync.workspace.archive import JOURNAL, make_backup, new_backup, remove_surplus, sweep, sweep_half_made
 from kobo_sync.workspace.encryption import ARCHIVE, encrypt_folder, recipients_of
 from kobo_sync.workspace.folders import BACKUPS
 from kobo_sync.workspace.private import FOLDER
 
-_COPIES = "copy-"  # of databases that lie elsewhere, and of what is to be encrypted
+COPIES = "copy-"  # of databases that lie elsewhere, and of what is to be encrypted
 
 
 def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None = None) -> Report:
@@ -34,10 +33,10 @@ def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None
     if is_encrypted:
         recipients_of(encryption.recipients)  # says what is wrong with them before anything is copied
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-        sweep(folder, ".making-*")
-    sweep(mission.workspace.state_folder(), f"{_COPIES}*")
+        sweep_half_made(folder, code)
+    sweep(mission.workspace.state_folder(), f"{COPIES}*")
     head = journal.head(mission.desk)  # read before: the copy has at least so much
-    with TemporaryDirectory(prefix=_COPIES, dir=mission.workspace.state_folder()) as copies:
+    with TemporaryDirectory(prefix=COPIES, dir=mission.workspace.state_folder()) as copies:
         copy = make_backup(
             mission.workspace,
             Path(copies) / "whole" if is_encrypted else folder,
@@ -49,9 +48,7 @@ def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None
         )
         target, n_bytes = copy.folder, copy.n_bytes
         if is_encrypted:
-            target = folder / f"{backup_name(code, started_at)}{ARCHIVE}"
-            if target.exists():
-                raise StoreError(f"{target} is there already", hint="wait a second and try again")
+            target = new_backup(folder, code, started_at, ARCHIVE)
             n_bytes = encrypt_folder(copy.folder, target, encryption.recipients)
     removed = remove_surplus(folder, code, daily=settings.daily, weekly=settings.weekly)
     counts = {"files": copy.n_files, "bytes": n_bytes, "removed": len(removed)}

@@ -30,7 +30,7 @@ from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.personal.at_station import forget_room
 from kobo_sync.steps.purging.left_behind import empty_left_behind
-from kobo_sync.steps.purging.places import backups_of, name_in, places_of, sweep, told_sets
+from kobo_sync.steps.purging.places import backups_of, name_in, places_of, sweep_half_files, told_sets
 from kobo_sync.steps.purging.renewing import backups_inside, renew_backups
 from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
 from kobo_sync.store.attachments import note_erased, received_files
@@ -244,7 +244,7 @@ def _documents(mission: Mission, reader: Reader, *, dry_run: bool) -> dict[str, 
     workspace = mission.workspace
     places = places_of(mission, reader)
     if not dry_run:
-        sweep(workspace)
+        sweep_half_files(mission)
         for path in places.removed:
             path.unlink(missing_ok=True)
         for path in (workspace.expected_roster, workspace.pseudonyms):

@@ -28,14 +28,19 @@ def restore(archive: Path, target: Path, *, force: bool, now: datetime, key: Pat
         beside = target.resolve().parent  # what is decrypted stays on the disk that it is for
         try:
             beside.mkdir(parents=True, exist_ok=True)
-            decrypted = f".{target.resolve().name}.decrypted-"  # this target's own: others may be restored beside it
-            sweep(beside, f"{glob.escape(decrypted)}*")
-            with TemporaryDirectory(prefix=decrypted, dir=beside) as folder:
+            prefix = decrypted(target)
+            sweep(beside, f"{glob.escape(prefix)}*")
+            with TemporaryDirectory(prefix=prefix, dir=beside) as folder:
                 decrypt_folder(archive, key, Path(folder))
                 return _restored(Path(folder), target, archive.name, force=force, now=now)
         except OSError as error:
             raise disk_error(error, beside) from error
     return _restored(archive, target, archive.name, force=force, now=now)
+
+
+def decrypted(target: Path) -> str:
+    """How the names of folders begin, beside *target*, that hold a backup for it once it is decrypted; others may be restored beside it."""
+    return f".{target.resolve().name}.decrypted-"
 
 
 def _restored(archive: Path, target: Path, name: str, *, force: bool, now: datetime) -> list[str]:

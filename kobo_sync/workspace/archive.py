@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import re
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from kobo_sync.errors import StoreError, disk_error
-from kobo_sync.workspace.encryption import ARCHIVE
+from kobo_sync.workspace.encryption import ARCHIVE, HALF_MADE
 from kobo_sync.workspace.folders import BACKUPS, DRAFTS, EARLIER, PSEUDONYMS, STATE, STATION_ACCOUNTS, Workspace
 from kobo_sync.workspace.private import FOLDER, private_file, tighten
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
@@ -63,14 +63,13 @@ def make_backup(
     Attachments are hard links where the disk allows: they never change. The folder appears under its name
     once all is written and flushed. Raises: StoreError.
     """
-    target = folder / backup_name(mission, now)
-    if target.exists():
-        raise StoreError(f"{target} is there already", hint="wait a second and try again")
+    target = new_backup(folder, mission, now)
     staging = None
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-        sweep(folder, ".making-*")
-        staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
+        sweep_half_made(folder, mission)
+        staging = half_made(target)
+        staging.mkdir(mode=FOLDER)
         entries = _fill(workspace, staging, progress, databases or {})
         made_at = now.astimezone(UTC).isoformat()
         manifest = {"mission": mission, "made_at": made_at, **(about or {}), "files": entries}
@@ -93,6 +92,26 @@ def sweep(folder: Path, pattern: str) -> None:
             shutil.rmtree(stale, ignore_errors=True)
         else:
             stale.unlink(missing_ok=True)
+
+
+def half_made(backup: Path) -> Path:
+    """Where *backup* lies until it is whole."""
+    return backup.with_name(f"{HALF_MADE}{backup.name}")
+
+
+def sweep_half_made(folder: Path, mission: str) -> None:
+    """Remove what killed runs left in *folder* of backups of *mission*; those of others may be in the making there."""
+    for path in folder.glob(f"{HALF_MADE}*"):
+        named = NAME.fullmatch(path.name.removeprefix(HALF_MADE).removesuffix(ARCHIVE))
+        if named is None or named["mission"] == mission:  # older programs named no mission
+            sweep(folder, glob.escape(path.name))
+
+
+def new_backup(folder: Path, mission: str, now: datetime, ending: str = "") -> Path:
+    """Where in *folder* a backup of that moment is to lie; a second later where one lies there, of a run that was killed as it ended."""
+    while any((folder / f"{backup_name(mission, now)}{each}").exists() for each in ("", ARCHIVE)):
+        now += timedelta(seconds=1)
+    return folder / f"{backup_name(mission, now)}{ending}"
 
 
 def backup_name(mission: str, now: datetime) -> str:
@@ -223,7 +242,7 @@ def remove_surplus(folder: Path, mission: str, *, daily: int, weekly: int) -> li
     removed = surplus(there, mission, daily=daily, weekly=weekly)
     for name in removed:
         path = there[name]
-        dying = folder / f".making-{path.name}"  # half a removal must not look like a backup
+        dying = half_made(path)  # half a removal must not look like a backup
         path.replace(dying)
         sweep(folder, dying.name)
     return removed

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".age"
 ARCHIVE = ".tar.age"  # a folder
+HALF_MADE = ".making-"  # how the name of a backup begins until it is whole
 
 
 def new_key(path: Path) -> str:
@@ -71,7 +72,7 @@ def encrypted(content: bytes, names: Sequence[str]) -> bytes:
 def encrypt_folder(folder: Path, target: Path, names: Sequence[str]) -> int:
     """Write all of *folder* as one encrypted tar to *target*, which appears whole; returns its bytes. Raises: StoreError, ConfigError."""
     recipients = recipients_of(names)
-    draft = target.with_name(f".making-{target.name}")
+    draft = target.with_name(f"{HALF_MADE}{target.name}")
     faults: list[BaseException] = []
     out, into = os.pipe()
 

@@ -7,6 +7,7 @@ import stat
 import sys
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyrage
@@ -117,6 +118,22 @@ def test_backups_by_the_clock_are_encrypted_where_the_config_says_so_and_thinned
         field_team.clock.forward(minutes=1)
         backup(field_team.reopen(), output=disk)
     assert [each.suffix for each in disk.iterdir()] == [".age"]
+
+
+@pytest.mark.parametrize("encrypt", [False, True])
+def test_a_backup_of_the_second_of_another_is_one_more_and_leaves_other_missions_alone(
+    field_team: Field, held: Mission, tmp_path: Path, encrypt: bool
+) -> None:
+    """A run killed as it ended had its backup: the next, of the same second, was refused."""
+    stick = tmp_path / "stick"  # of several missions
+    stick.mkdir()
+    others = stick / ".making-essai-nord-20260102T000000Z"
+    others.mkdir()
+    for _ in range(2):
+        field_team.clock.now = datetime(2026, 1, 2, tzinfo=UTC)
+        backup(field_team.reopen(), output=stick, encrypt=encrypt)
+    names = sorted(path.name.removesuffix(".tar.age") for path in stick.iterdir() if path != others)
+    assert names == ["essai-20260102T000001Z"] and others.is_dir()  # of a day the newest stays
 
 
 def test_nominative_zips_are_for_the_recipients_and_no_open_one_stays(held: Mission, key: tuple[Path, str]) -> None:

@@ -196,6 +196,10 @@ def filled(team: Field) -> Mission:
     (out / "badges" / "b.pdf").write_text(SAID)
     for folder in (out, out / "nord", state, mission.workspace.root / "config"):  # what killed writers left there
         (folder / f".demi-1234{UNFINISHED}").write_text(SAID)
+    root = mission.workspace.root
+    for folder in (state / "copy-1234", root.parent / f".{root.name}.decrypted-1234"):
+        folder.mkdir()
+        (folder / "desk.sqlite").write_text(SAID)  # of a backup that was killed, of one that was being restored
     (state / "previews").mkdir()
     (state / "previews" / "p.png").write_text(SAID)
     for content in (*EARLIER, zipped(SAID)):
@@ -282,7 +286,7 @@ def test_after_purge_build_and_export_no_byte_names_anybody(team: Field) -> None
     report = purge(mission)
     assert report.counts == dry.counts
     mission.close()
-    assert not found(mission.workspace.root)
+    assert not found(mission.workspace.root) and not list(mission.workspace.root.parent.glob(".*.decrypted-*"))
     mission = team.reopen()
     _all_again(mission)
     assert not found(mission.workspace.root)

@@ -13,7 +13,7 @@ from kobo_sync.desk.erasure import forget_rows, mask_texts, masked_values
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.personal.at_station import erase_at_station
 from kobo_sync.steps.personal.holdings import Holdings, Masks, change_of
-from kobo_sync.steps.purging.places import PREVIEWS, name_in, places_of, sweep, told_sets
+from kobo_sync.steps.purging.places import PREVIEWS, name_in, places_of, sweep_half_files, told_sets
 from kobo_sync.store.attachments import note_erased
 from kobo_sync.store.erased_rows import blank_set_aside, files_of_rows, set_aside_of
 from kobo_sync.store.mirror import Mirror
@@ -58,7 +58,7 @@ def _erase_documents(mission: Mission, masks: Masks, erased: Erased) -> None:
     erased.counts["documents"] = len(places.removed)
     for path in places.removed:
         path.unlink(missing_ok=True)
-    sweep(workspace)
+    sweep_half_files(mission)
     shutil.rmtree(workspace.state / PREVIEWS, ignore_errors=True)
     told = told_sets(workspace)
     if told.is_file():

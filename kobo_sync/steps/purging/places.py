@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import json
@@ -15,6 +16,9 @@ from typing import Any, Protocol
 
 from kobo_sync.config.file_names import DATA, NOMINATIVE
 from kobo_sync.mission.mission import Mission
+from kobo_sync.steps.backup import COPIES
+from kobo_sync.steps.restore import decrypted
+from kobo_sync.workspace.archive import sweep, sweep_half_made
 from kobo_sync.workspace.folders import ASIDE, BACKUPS, TOLD, Workspace
 from kobo_sync.workspace.manifests import MANIFEST
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE
@@ -94,10 +98,15 @@ def places_of(mission: Mission, reader: Texts, *, keep: Sequence[Path] = ()) -> 
     return Places(there, tuple(named))
 
 
-def sweep(workspace: Workspace) -> None:
-    """Take away what killed processes were writing anywhere in the workspace: half of a file that names people, or all of it."""
+def sweep_half_files(mission: Mission) -> None:
+    """Take away what killed processes were writing: half of a file that names people, of a backup, of one that was being restored, or all of it."""
+    workspace = mission.workspace
     for folder in (workspace.root, workspace.state, workspace.out):
         sweep_unfinished(folder, below=True)
+    for folder in _backup_folders(mission):
+        sweep_half_made(folder, mission.config.mission.code)
+    sweep(workspace.state, f"{COPIES}*")
+    sweep(workspace.root.parent, f"{glob.escape(decrypted(workspace.root))}*")
 
 
 def _is_own(path: Path, workspace: Workspace) -> bool:
@@ -141,10 +150,13 @@ def told_sets(workspace: Workspace) -> Path:
 def backups_of(mission: Mission) -> list[Path]:
     """The backups that are there, and the missions that a restore set aside."""
     workspace = mission.workspace
-    folders = [workspace.state / BACKUPS]
-    folders += [workspace.root / mission.config.backup.folder] if mission.config.backup.folder else []
-    backups = sorted(path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    backups = sorted(path for folder in _backup_folders(mission) if folder.is_dir() for path in folder.iterdir())
     return backups + sorted(workspace.root.parent.glob(f"{workspace.root.name}{ASIDE_BY_RESTORE}*"))
+
+
+def _backup_folders(mission: Mission) -> list[Path]:
+    folder = mission.config.backup.folder
+    return [mission.workspace.state / BACKUPS, *([mission.workspace.root / folder] if folder else [])]
 
 
 # ── read ────────────────────────────────────────────────────────────────────

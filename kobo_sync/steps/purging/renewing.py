@@ -10,8 +10,8 @@ from pathlib import Path
 from kobo_sync.errors import disk_error
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.backup import backup
-from kobo_sync.workspace.archive import NAME, is_backup, sweep
-from kobo_sync.workspace.encryption import ARCHIVE
+from kobo_sync.workspace.archive import NAME, half_made, is_backup, sweep, sweep_half_made
+from kobo_sync.workspace.encryption import ARCHIVE, HALF_MADE
 from kobo_sync.workspace.folders import BACKUPS
 from kobo_sync.workspace.private import FOLDER
 
@@ -37,8 +37,8 @@ def renew_backups(mission: Mission) -> tuple[int, Path | None]:
     if not before:
         return 0, None
     folder = before[-1].parent
-    sweep(folder, ".making-*")
-    staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
+    sweep_half_made(folder, mission.config.mission.code)
+    staging = Path(tempfile.mkdtemp(prefix=HALF_MADE, dir=folder))
     staging.chmod(FOLDER)
     try:
         backup(mission, output=staging)
@@ -56,6 +56,6 @@ def renew_backups(mission: Mission) -> tuple[int, Path | None]:
 def _remove(backups: Collection[Path]) -> None:
     for path in backups:
         if path.exists():
-            dying = path.with_name(f".making-{path.name}")  # half a removal must not look like a backup
+            dying = half_made(path)  # half a removal must not look like a backup
             path.replace(dying)
             sweep(path.parent, dying.name)
