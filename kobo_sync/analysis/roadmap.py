@@ -90,7 +90,7 @@ class RoadMap:
         return tuple(action for action in self.actions if action.overdue(as_of))
 
 
-@memo_in_process
+@memo_over_runs
 def road_map(facts: Facts) -> RoadMap:
     """All actions, rows without objective nor action left out, names and numbers masked. Raises: nothing; no rows give none."""
     offered = _offered(facts)
