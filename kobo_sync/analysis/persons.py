@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, note
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs, note
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.config.config import Role
 from kobo_sync.language.catalogue import t
@@ -216,7 +216,7 @@ def from_elsewhere(everybody: Mapping[str, Person], zone: str, keys: Iterable[st
     return [person for _, person in sorted(seen.items()) if person.zone != zone]
 
 
-@memo_in_process
+@memo_over_runs
 def told_elsewhere(facts: Facts) -> Mapping[str, str]:
     """By zone a hash of what other zones' registrations say of whom its rows mean."""
     everybody, hashes = registered(facts), {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.quoting import shown
 from kobo_sync.lazy import np
 from kobo_sync.numbers import day_of
@@ -90,7 +90,7 @@ class RoadMap:
         return tuple(action for action in self.actions if action.overdue(as_of))
 
 
-@memo_in_process
+@memo_over_runs
 def road_map(facts: Facts) -> RoadMap:
     """All actions, rows without objective nor action left out, names and numbers masked. Raises: nothing; no rows give none."""
     offered = _offered(facts)

@@ -37,7 +37,8 @@ EDITS = {
     "feuille_route": "UPDATE data_feuille_route__actions SET objectif = NULL, action = NULL",
 }
 KEPT = {
-    "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions", "focus.focus_groups", "focus.photos",
+    "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions", "roadmap.road_map", "focus.focus_groups",
+    "focus.photos", "persons.told_elsewhere",
     "meaning.n_received", "meaning.n_usable", "meaning.written", "publication.present_by_sex", "publication.people_heard",
     "populations.numbers_by_zone", "published_needs.present_by_trait", "checks._over_zones", "checks._in_form",
 }  # fmt: skip

@@ -14,12 +14,11 @@ from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from lxml import etree
 
+from kobo_sync.documents.word import long_tables
+from kobo_sync.documents.word.captions import caption, labels
 from kobo_sync.documents.word.wordml import W, sub
-from kobo_sync.language.catalogue import later, translations
-from kobo_sync.language.speaking import LANGUAGES
 
 BLOCK, SLOT = "bloc", "texte"
-_KINDS = (later("Table"), later("Figure"))  # of captions, as `writer` calls them
 # What older programs show in place of a text box: the same words once more.
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _LONGEST_MARK = 40
@@ -136,12 +135,13 @@ def text_hash(elements: Sequence[Any]) -> str:
         if next(element.iter(f"{W}txbxContent"), None) is not None:
             words += map(plain, element.iter(f"{W}p"))
             continue
-        for node in element.iter(f"{W}p", f"{W}t"):  # a large table has thousands: one look at each
+        # A large table has thousands: one look at each.
+        for node in long_tables.elements(element, f"{W}p", f"{W}t"):
             if node.tag == f"{W}p":
                 words.append("")
             elif words:
                 words[-1] += node.text or ""
-    words = [_caption().sub(r"\1", word) for word in words]
+    words = [caption().sub(r"\1", word) for word in words]
     return _digest(re.sub(r"\s", "", "".join(words)).encode())
 
 
@@ -171,11 +171,11 @@ def renumber(body: Any, mine: Callable[[Any], bool]) -> None:
     """Number captions through the whole text; those outside islands (not *mine*) are counted, never touched."""
     counts: dict[str, int] = {}
     for paragraph in body.iter(f"{W}p"):
-        caption = _caption().match(plain(paragraph))
-        if caption and next(paragraph.iterancestors(_FALLBACK), None) is None:
-            counts[caption[1]] = counts.get(caption[1], 0) + 1
-            if mine(paragraph) and int(caption[3]) != counts[caption[1]]:
-                _set_caption_number(paragraph, counts[caption[1]])
+        match = caption().match(plain(paragraph))
+        if match and next(paragraph.iterancestors(_FALLBACK), None) is None:
+            counts[match[1]] = counts.get(match[1], 0) + 1
+            if mine(paragraph) and int(match[3]) != counts[match[1]]:
+                _set_caption_number(paragraph, counts[match[1]])
 
 
 def plain(paragraph: Any) -> str:
@@ -215,34 +215,23 @@ def _is_above(holder: Any, element: Any) -> bool:
 
 def _set_caption_number(paragraph: Any, number: int) -> None:
     nodes = text_nodes(paragraph)
-    caption = _caption().match("".join(node.text or "" for node in nodes))
-    if caption is None:
+    match = caption().match("".join(node.text or "" for node in nodes))
+    if match is None:
         return
     at = 0
     for node in nodes:  # in Arabic the number has a run of its own
-        text, start = node.text or "", caption.start(3) - at
+        text, start = node.text or "", match.start(3) - at
         if 0 <= start < len(text):
-            node.text = f"{text[:start]}{number}{text[start + len(caption[3]) :]}"
+            node.text = f"{text[:start]}{number}{text[start + len(match[3]) :]}"
             return
         at += len(text)
 
 
 @cache
-def _labels() -> tuple[str, ...]:
-    """What captions begin with, in every language: a report is brought up to date in another one than it was begun in."""
-    return tuple(dict.fromkeys(translations(code).gettext(kind) for code in LANGUAGES for kind in _KINDS))
-
-
-@cache
-def _caption() -> re.Pattern[str]:
-    return re.compile(rf"^({'|'.join(_labels())})(\s)(\d+)(?=\s–)")
-
-
-@cache
 def _varies() -> re.Pattern[bytes]:
     """What a hash must see through, as it stands in XML: pictures, numbers of captions."""
-    labels = b"|".join(label.encode("ascii", "xmlcharrefreplace") for label in _labels())
-    return re.compile(rb"r:(?:embed|id|link)=|docPr|>(?:" + labels + rb")(?:&#160;|\s|<)")
+    as_in_xml = b"|".join(label.encode("ascii", "xmlcharrefreplace") for label in labels())
+    return re.compile(rb"r:(?:embed|id|link)=|docPr|>(?:" + as_in_xml + rb")(?:&#160;|\s|<)")
 
 
 def _holder(body: Any, marks: Sequence[Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from docx.text.paragraph import Paragraph
 from docx.text.run import Run
 from lxml import etree
 
-from kobo_sync.documents.word import contents, islands, live_fields, styles, watermark
+from kobo_sync.documents.word import contents, islands, live_fields, long_tables, styles, watermark
 from kobo_sync.documents.word.package import saved
 from kobo_sync.documents.word.report_state import State, put_state, read_state
 from kobo_sync.documents.word.template import (
@@ -101,6 +101,7 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     ):
         return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks), _prose(document, state))
     styles.complete(document)
+    long_tables.lighten(document)
     notes: list[Note] = []
     there = islands.tagged(document.element.body)
     for key, block in content.blocks.items():
@@ -143,8 +144,13 @@ def reread(previous: bytes, content: Content, name: str) -> Living:
 def _prose(document: WordDocument, state: State) -> str:
     body = document.element.body
     is_machines = islands.within(_machine_elements(body, state.blocks, state))
-    lines = [islands.plain(paragraph) for paragraph in body.iter(f"{W}p") if not is_machines(paragraph)]
-    return "\n".join(line for line in lines if not line.startswith(TO_WRITE))
+    return _words([body], is_machines)
+
+
+def _words(roots: Iterable[Any], is_left_out: Callable[[Any], bool]) -> str:
+    """A line per paragraph, without those for which *is_left_out* holds, and the hints of slots."""
+    paragraphs = (p for root in roots for p in long_tables.elements(root, f"{W}p", without=is_left_out))
+    return "\n".join(line for line in map(islands.plain, paragraphs) if not line.startswith(TO_WRITE))
 
 
 def flattened(content: bytes, *, hints: bool = False) -> bytes:
@@ -228,9 +234,7 @@ def _worded(document: WordDocument, content: Content, state: State) -> dict[str,
     if not content.from_words:
         return {}
     body, *edges = live_fields.roots(document)
-    is_made_of_words = islands.within(_machine_elements(body, content.from_words, state))
-    lines = [islands.plain(p) for root in (body, *edges) for p in root.iter(f"{W}p") if not is_made_of_words(p)]
-    words = "\n".join(line for line in lines if not line.startswith(TO_WRITE))
+    words = _words((body, *edges), islands.within(_machine_elements(body, content.from_words, state)))
     return {key: block_of(words) for key, block_of in content.from_words.items()}
 
 

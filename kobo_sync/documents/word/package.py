@@ -10,6 +10,8 @@ from typing import Any
 from docx.document import Document as WordDocument
 from docx.opc.pkgwriter import PackageWriter
 
+from kobo_sync.documents.word.long_tables import with_rows
+
 
 def saved(document: WordDocument) -> bytes:
     """The .docx file of *document* as it is: python-docx's own way of saving would pack every part twice."""
@@ -20,6 +22,8 @@ def saved(document: WordDocument) -> bytes:
     writer._write_content_types_stream(unpacked, package.parts)
     writer._write_pkg_rels(unpacked, package.rels)
     writer._write_parts(unpacked, package.parts)
+    main = document.part.partname.membername
+    unpacked.parts[main] = with_rows(unpacked.parts[main])
     return zipped(unpacked.parts)
 
 

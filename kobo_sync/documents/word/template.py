@@ -20,7 +20,7 @@ from docx.document import Document as WordDocument
 from docx.opc.exceptions import PackageNotFoundError
 from lxml import etree
 
-from kobo_sync.documents.word import contents, islands, live_fields, sections, styles, writer
+from kobo_sync.documents.word import contents, islands, live_fields, long_tables, sections, styles, writer
 from kobo_sync.documents.word.wordml import W, sub, write
 from kobo_sync.errors import DocumentError
 from kobo_sync.language.catalogue import t
@@ -109,7 +109,7 @@ class Filled:
 def opened(content: bytes, name: str) -> WordDocument:
     """The Word file *content*. Raises: DocumentError when it is none."""
     try:
-        return open_docx(io.BytesIO(content))
+        return long_tables.cleared(open_docx(io.BytesIO(content)))
     except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, etree.XMLSyntaxError) as error:
         raise DocumentError(
             f"{name} is no Word file (.docx) that can be read",
@@ -120,11 +120,14 @@ def opened(content: bytes, name: str) -> WordDocument:
 def filled(template: bytes, content: Content, name: str, *, live: bool) -> Filled:
     """The template with its marks replaced; unknown ones stay where they are and are noted with their place.
 
-    *live*: blocks become islands and values fields, for a document that is patched later; else both are plain.
+    *live*: blocks become islands and values fields, for a document that is patched later, and the rows of long tables stand as
+    text until it is saved; else all is plain.
     Raises: DocumentError when *template* is no Word file.
     """
     document = opened(template, name)
     styles.complete(document)
+    if live:
+        long_tables.lighten(document)
     result = Filled(document)
     heading = ""
     headings: list[Any] = [None]

@@ -19,6 +19,7 @@ from docx.shared import Cm
 
 from kobo_sync.documents.legend import legend
 from kobo_sync.documents.script import is_arabic
+from kobo_sync.documents.word import long_tables
 from kobo_sync.documents.word.package import saved, unzipped, zipped
 from kobo_sync.documents.word.styles import CELL_SIZE, CELLS, blank, locale, style_id
 from kobo_sync.documents.word.wordml import (
@@ -255,20 +256,13 @@ def table(document: WordDocument, content: Table) -> None:
         is_last = index == len(lines) - 1
         is_total = index >= len(lines) - content.totals
         follows = bool(explanation) if is_last else keep or index in (0, len(lines) - 2)
-        rows.append(
-            _row(content, cells, style, total=is_total, shaded=content.framed and index % 2 == 1, keep_next=follows)
-        )
-    elements = parsed("".join(rows))
-    element.extend(elements)
-    for row, cells in zip(elements[-len(lines) :] if lines else [], lines, strict=True):
-        for there, content_cell in zip(row.iterchildren(f"{W}tc"), cells, strict=True):
-            if content_cell.picture is not None:
-                _place(
-                    document,
-                    there.findall(f"{W}p")[-2 if content_cell.below else -1],
-                    content_cell.picture,
-                    center=True,
-                )
+        shaded = content.framed and index % 2 == 1
+        rows.append(_row(content, cells, style, total=is_total, shaded=shaded, keep_next=follows))
+    if any(cell.picture is not None for cells in lines for cell in cells):
+        element.extend(parsed("".join(rows)))
+        _place_in_cells(document, element.findall(f"{W}tr")[-len(lines) :], lines)
+    else:
+        long_tables.extend(document, element, rows)
     if explanation:
         add(document, runs(explanation), "Note", keep_lines=True, spacing=space(before=3, after=6))
     else:
@@ -422,6 +416,13 @@ def _place(document: WordDocument, block: Any, picture: Picture, *, center: bool
     sub(sub(block, "r"), "drawing").append(inline)
     if center:
         sub(block.get_or_add_pPr(), "jc", val="center")
+
+
+def _place_in_cells(document: WordDocument, rows: Sequence[Any], lines: Sequence[Sequence[Cell]]) -> None:
+    for row, cells in zip(rows, lines, strict=True):
+        for there, cell in zip(row.iterchildren(f"{W}tc"), cells, strict=True):
+            if cell.picture is not None:
+                _place(document, there.findall(f"{W}p")[-2 if cell.below else -1], cell.picture, center=True)
 
 
 def add(document: WordDocument, inner: str, style: str, **look: Any) -> Any:
