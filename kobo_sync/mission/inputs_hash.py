@@ -29,13 +29,17 @@ class Inputs:
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [_module(name) for name in own_deliverables(mission)]
         parts.append(digest(whole.pseudonym_key()))
-        self._shared = hashed(parts)
+        self.shared = hashed(parts)
         self._of = mission
         self._met: dict[str, list[str]] = {}  # by zone, as the mirror was when this was made
         self._came: dict[str, list[str]] = {}
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
-        self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
+        self._mission = hashed([self.shared, mission.config.report.model_dump_json(), *zones, *annexes])
+
+    def is_kept(self, zone: Zone, mark: Mark) -> bool:
+        """Whether the zone was looked at before, with these rows and all that sets share as it is; none of it is read."""
+        return self._of.workspace.cache.has(f"words-{zone.code}", hashed([self.shared, mark.fingerprint]))
 
     def of_zone(
         self, zone: Zone, mark: Mark, whole: Facts, findings: Iterable[Finding], facts: Facts | None = None
@@ -47,7 +51,7 @@ class Inputs:
         triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
         own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
         return hashed(
-            [self._shared, *own, *self._people_met(zone, mark, whole, facts), *self._visitors(zone, mark, whole, facts)]
+            [self.shared, *own, *self._people_met(zone, mark, whole, facts), *self._visitors(zone, mark, whole, facts)]
         )
 
     def of_figures(self, zone: Zone | None, mark: Mark, whole: Facts) -> str:
@@ -57,7 +61,7 @@ class Inputs:
 
     def _people_met(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
         """What the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
-        cache, name, key = self._of.workspace.cache, f"words-{zone.code}", hashed([self._shared, mark.fingerprint])
+        cache, name, key = self._of.workspace.cache, f"words-{zone.code}", hashed([self.shared, mark.fingerprint])
         if zone.code in self._met:
             return self._met[zone.code]
         keys = cache.get(name, key, list[str])
@@ -69,7 +73,7 @@ class Inputs:
 
     def _visitors(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
         """What other zones' registrations say of those who came to this one: their traits stand in its papers."""
-        cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self._shared, mark.fingerprint])
+        cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self.shared, mark.fingerprint])
         if zone.code in self._came:
             return self._came[zone.code]
         keys = cache.get(name, key, list[str])
