@@ -15,6 +15,7 @@ import msgspec
 
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.build import build_zones
+from kobo_sync.steps.process_ends import end_with_parent
 from kobo_sync.steps.zone_worker import Looked, Order, ZoneSet, line_of
 from kobo_sync.workspace.folders import Workspace
 
@@ -23,6 +24,7 @@ def main() -> None:
     """Carry out the order on standard input. Raises: KoboSyncError."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the build, which ends this process
     signal.signal(signal.SIGTERM, _leave)
+    end_with_parent()
     gc.set_threshold(50_000, 20, 100)  # as the command has it
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a paper prints is no answer
