@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from kobo_sync.desk import journal
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.move import copy_to_files
-from kobo_sync.workspace.archive import JOURNAL, make_backup, new_backup, remove_surplus, sweep, sweep_half_made
+from kobo_sync.workspace.archive import JOURNAL, make_backup, new_backup, remove_surplus, sweep_half_made
 from kobo_sync.workspace.encryption import ARCHIVE, encrypt_folder, recipients_of
 from kobo_sync.workspace.folders import BACKUPS
 from kobo_sync.workspace.private import FOLDER
+from kobo_sync.workspace.scratch import scratch_folder
 
 COPIES = "copy-"  # of databases that lie elsewhere, and of what is to be encrypted
 
@@ -34,16 +34,15 @@ def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None
         recipients_of(encryption.recipients)  # says what is wrong with them before anything is copied
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         sweep_half_made(folder, code)
-    sweep(mission.workspace.state_folder(), f"{COPIES}*")
     head = journal.head(mission.desk)  # read before: the copy has at least so much
-    with TemporaryDirectory(prefix=COPIES, dir=mission.workspace.state_folder()) as copies:
+    with scratch_folder(COPIES, mission.workspace.state_folder()) as copies:
         copy = make_backup(
             mission.workspace,
-            Path(copies) / "whole" if is_encrypted else folder,
+            copies / "whole" if is_encrypted else folder,
             code,
             started_at,
             lambda done, total: mission.progress("backup", done, total),
-            copy_to_files(mission, Path(copies)),
+            copy_to_files(mission, copies),
             {JOURNAL: str(head)},
         )
         target, n_bytes = copy.folder, copy.n_bytes

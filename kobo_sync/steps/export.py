@@ -33,7 +33,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store.tables.layout import free_name
 from kobo_sync.workspace.private import private_folder
-from kobo_sync.workspace.scratch import scratch_folder
+from kobo_sync.workspace.scratch import FOR_SPSS, scratch_folder
 from kobo_sync.workspace.writing import remove, write_atomic
 
 log = logging.getLogger("kobo_sync")
@@ -186,7 +186,7 @@ def _spss_bytes(facts: Facts, sheet: Sheet) -> bytes:
     tabular.needs("pyreadstat", "sav")
     one, several = _codes(facts, sheet, "select_one"), _codes(facts, sheet, "select_multiple")
     table, options = tabular.spss_table(sheet, one, several)
-    with scratch_folder("sav") as folder:
+    with scratch_folder(FOR_SPSS) as folder:
         path = folder / "table.sav"
         importlib.import_module("pyreadstat").write_sav(table, str(path), **options)
         content = bytearray(path.read_bytes())

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 
 from kobo_sync.errors import DocumentError
-from kobo_sync.workspace.scratch import scratch_folder
+from kobo_sync.workspace.scratch import FOR_LIBREOFFICE, scratch_folder
 
 _TIMEOUT_S = 180
 _NAMES = ("soffice", "libreoffice")
@@ -29,7 +29,7 @@ def pdfs(files: Mapping[str, bytes]) -> dict[str, bytes]:
         raise DocumentError(
             "a PDF of an edited Word file needs LibreOffice, which is not installed", hint=_MISSING_HINT
         )
-    with scratch_folder("pdf") as folder:
+    with scratch_folder(FOR_LIBREOFFICE) as folder:
         sources = []
         for number, content in enumerate(files.values()):
             source = folder / f"{number}.docx"

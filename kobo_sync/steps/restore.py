@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import glob
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.desk import journal
 from kobo_sync.desk.database import Desk
 from kobo_sync.errors import StoreError, disk_error
 from kobo_sync.mission.mission import operator
-from kobo_sync.workspace.archive import restore_backup, sweep
+from kobo_sync.workspace.archive import restore_backup
 from kobo_sync.workspace.encryption import decrypt_folder
 from kobo_sync.workspace.folders import STATE, Workspace
+from kobo_sync.workspace.scratch import scratch_folder
 from kobo_sync.workspace.showing import not_shown
 
 
@@ -28,11 +27,9 @@ def restore(archive: Path, target: Path, *, force: bool, now: datetime, key: Pat
         beside = target.resolve().parent  # what is decrypted stays on the disk that it is for
         try:
             beside.mkdir(parents=True, exist_ok=True)
-            prefix = decrypted(target)
-            sweep(beside, f"{glob.escape(prefix)}*")
-            with TemporaryDirectory(prefix=prefix, dir=beside) as folder:
-                decrypt_folder(archive, key, Path(folder))
-                return _restored(Path(folder), target, archive.name, force=force, now=now)
+            with scratch_folder(decrypted(target), beside) as folder:
+                decrypt_folder(archive, key, folder)
+                return _restored(folder, target, archive.name, force=force, now=now)
         except OSError as error:
             raise disk_error(error, beside) from error
     return _restored(archive, target, archive.name, force=force, now=now)

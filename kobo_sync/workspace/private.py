@@ -14,6 +14,7 @@ from kobo_sync.workspace.locking import lock
 FILE, FOLDER = 0o600, 0o700
 UNFINISHED = ".writing"  # how the names of files end that are not yet whole
 _KEY_BYTES = 32
+_TRIES = 3  # a key that is swept before it is locked is made again
 
 
 def private_folder(path: Path) -> Path:
@@ -66,9 +67,10 @@ def tighten(path: Path) -> None:
 def key_in(path: Path) -> bytes:
     """The key in the file *path*, made at the first asking by whoever comes first. Raises: StoreError when it is damaged."""
     try:
-        if not path.exists():
-            private_folder(path.parent)
-            _make_key(path)
+        for _ in range(_TRIES):
+            if not path.exists():
+                private_folder(path.parent)
+                _make_key(path)
         key = path.read_bytes()
     except OSError as error:
         raise disk_error(error, path) from error
@@ -87,7 +89,8 @@ def _make_key(path: Path) -> None:
             handle.write(secrets.token_bytes(_KEY_BYTES))
             handle.flush()
             os.fsync(handle.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(part, path)  # never in place of one that another process made meanwhile
+            # Never in place of one that another process made meanwhile; or it was swept.
+            with contextlib.suppress(FileExistsError, FileNotFoundError):
+                os.link(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -56,10 +56,14 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 
 def sweep_unfinished(folder: Path, *, below: bool = False) -> None:
     """Take away what killed processes were writing into *folder*, and *below*: it may name people. What is being written now stays."""
-    for unfinished in (folder.rglob if below else folder.glob)(f".*{UNFINISHED}"):
-        with suppress(OSError), unfinished.open("r+b") as handle:
-            lock(handle.fileno())  # whoever writes it has it
-            unfinished.unlink()
+    for place, folders, names in os.walk(folder):  # what may not be listed, or goes meanwhile, is passed over
+        if not below:
+            folders.clear()
+        for name in names:
+            if name.startswith(".") and name.endswith(UNFINISHED):
+                with suppress(OSError), Path(place, name).open("r+b") as handle:
+                    lock(handle.fileno())  # whoever writes it has it
+                    Path(place, name).unlink()
 
 
 @lru_cache(maxsize=64)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError, StoreError
-from kobo_sync.workspace import writing
+from kobo_sync.workspace import private, writing
 from kobo_sync.workspace.folders import Workspace, find
 from kobo_sync.workspace.locking import lock
 from kobo_sync.workspace.private import UNFINISHED
 from kobo_sync.workspace.result_cache import ResultCache
-from kobo_sync.workspace.scratch import scratch_folder
+from kobo_sync.workspace.scratch import scratch_folder, sweep_scratch
 from kobo_sync.workspace.writing import sweep_unfinished, write_atomic
 
 
@@ -115,17 +115,42 @@ def test_a_file_that_is_swept_before_it_is_locked_is_written_again(
     assert swept and [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("liste.csv", b"content")]
 
 
+def test_a_key_that_is_swept_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, swept = private.lock, []
+
+    def late(descriptor: int) -> None:
+        if not swept:
+            swept.append(descriptor)
+            sweep_unfinished(tmp_path)
+        real(descriptor)
+
+    monkeypatch.setattr(private, "lock", late)
+    key = private.key_in(tmp_path / "a.key")
+    assert swept and len(key) == 32 and [path.name for path in tmp_path.iterdir()] == ["a.key"]
+    assert private.key_in(tmp_path / "a.key") == key
+    (tmp_path / "b.key").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(StoreError):
+        private.key_in(tmp_path / "b.key")
+
+
 def test_a_folder_of_a_killed_process_goes_with_the_next_of_its_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    killed = "import os\nfrom kobo_sync.workspace.scratch import scratch_folder\nwith scratch_folder('sav') as f: (f / 'a.sav').write_text('Awa'); os.kill(os.getpid(), 9)"
+    killed = "import os\nfrom kobo_sync.workspace.scratch import scratch_folder\nwith scratch_folder('sav-') as f: (f / 'a.sav').write_text('Awa'); os.kill(os.getpid(), 9)"
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
     assert subprocess.run([sys.executable, "-c", killed], env=environ, check=False).returncode == -9
     assert [path.name for path in tmp_path.rglob("*.sav")] == ["a.sav"]
-    with scratch_folder("pdf"), scratch_folder("sav") as first, scratch_folder("sav") as second:
+    (tmp_path / "sav-ation").mkdir()  # somebody's own
+    (tmp_path / "sav-ation" / "notes.txt").write_text("à garder")
+    with scratch_folder("pdf-"), scratch_folder("sav-") as first, scratch_folder("sav-") as second:
         (second / "b.sav").write_text("B")
         assert first.is_dir() and [path.name for path in tmp_path.rglob("*.sav")] == ["b.sav"]
+        with scratch_folder("copy-", tmp_path / "sav-ation") as third:
+            sweep_scratch("copy-", tmp_path / "sav-ation")
+            assert third.is_dir()
+    assert [path.name for path in tmp_path.rglob("*")] == ["sav-ation", "notes.txt"]
+    sweep_scratch("sav-", tmp_path)  # of an older program, in a place of the mission's own
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,6 @@
 """Long tables whose rows stand as text in the tree: as an element per cell they take ten times as much memory until the file is saved.
 
-A document is told to hold them so (`lighten`), and only what is asked of rows there knows it: their words (`lines`), and the
+A document is told to hold them so (`lighten`), and only what is asked of rows there knows it: their words (`elements`), and the
 file (`with_rows`). The text is a processing instruction, which goes wherever its table goes.
 """
 
@@ -64,7 +64,7 @@ def elements(root: Any, *tags: str, without: Callable[[Any], bool] | None = None
 
 def cleared(document: WordDocument) -> WordDocument:
     """*document*, just opened, without texts that call themselves rows: no file of ours has any."""
-    for element in list(document.element.body.iter(etree.ProcessingInstruction)):
+    for element in list(document.element.iter(etree.ProcessingInstruction)):
         if element.target == _NAME:
             element.getparent().remove(element)
     return document

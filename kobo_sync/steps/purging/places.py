@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import io
 import json
@@ -18,10 +17,11 @@ from kobo_sync.config.file_names import DATA, NOMINATIVE
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.backup import COPIES
 from kobo_sync.steps.restore import decrypted
-from kobo_sync.workspace.archive import sweep, sweep_half_made
+from kobo_sync.workspace.archive import sweep_half_made
 from kobo_sync.workspace.folders import ASIDE, BACKUPS, TOLD, Workspace
 from kobo_sync.workspace.manifests import MANIFEST
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE
+from kobo_sync.workspace.scratch import FOR_LIBREOFFICE, FOR_SPSS, sweep_scratch
 from kobo_sync.workspace.writing import sweep_unfinished
 
 NOMINATIVE_PATHS = (
@@ -105,8 +105,13 @@ def sweep_half_files(mission: Mission) -> None:
         sweep_unfinished(folder, below=True)
     for folder in _backup_folders(mission):
         sweep_half_made(folder, mission.config.mission.code)
-    sweep(workspace.state, f"{COPIES}*")
-    sweep(workspace.root.parent, f"{glob.escape(decrypted(workspace.root))}*")
+    for prefix, place in (
+        (COPIES, workspace.state),
+        (decrypted(workspace.root), workspace.root.parent),
+        (FOR_LIBREOFFICE, None),
+        (FOR_SPSS, None),
+    ):
+        sweep_scratch(prefix, place)
 
 
 def _is_own(path: Path, workspace: Workspace) -> bool:
