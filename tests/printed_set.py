@@ -25,7 +25,7 @@ from kobo_sync.analysis.overview import dashboard
 from kobo_sync.config.config import parse_config
 from kobo_sync.deliverables import deliverable
 from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.steps.build import manifest_of_set
+from kobo_sync.steps.sets import manifest_of_set
 from kobo_sync.workspace.manifests import manifest_bytes
 
 TEMPLATE = Path(__file__).parents[1] / "kobo_sync" / "starter" / "exports" / "templates" / "rapport-final.docx"

@@ -29,13 +29,18 @@ class Inputs:
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [_module(name) for name in own_deliverables(mission)]
         parts.append(digest(whole.pseudonym_key()))
-        self._shared = hashed(parts)
+        self.shared = hashed(parts)
         self._of = mission
-        self._met: dict[str, list[str]] = {}  # by zone, as the mirror was when this was made
-        self._came: dict[str, list[str]] = {}
+        # By zone, as the mirror was when this was made; hashed: of many zones the texts are a quarter of all memory.
+        self._met: dict[str, str] = {}
+        self._came: dict[str, str] = {}
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
-        self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
+        self._mission = hashed([self.shared, mission.config.report.model_dump_json(), *zones, *annexes])
+
+    def is_kept(self, zone: Zone, mark: Mark) -> bool:
+        """Whether the zone was looked at before, with these rows and all that sets share as it is; none of it is read."""
+        return self._of.workspace.cache.has(f"words-{zone.code}", hashed([self.shared, mark.fingerprint]))
 
     def of_zone(
         self, zone: Zone, mark: Mark, whole: Facts, findings: Iterable[Finding], facts: Facts | None = None
@@ -47,36 +52,36 @@ class Inputs:
         triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
         own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
         return hashed(
-            [self._shared, *own, *self._people_met(zone, mark, whole, facts), *self._visitors(zone, mark, whole, facts)]
+            [self.shared, *own, self._people_met(zone, mark, whole, facts), self._visitors(zone, mark, whole, facts)]
         )
 
     def of_figures(self, zone: Zone | None, mark: Mark, whole: Facts) -> str:
         """The hash for what pages show of *zone* (None: of the rows in no zone): neither findings nor templates enter it."""
         own = [self._read, repr(zone), mark.state, str(mark.seen_at)]
-        return hashed([*own, *self._visitors(zone, mark, whole), *self._people_met(zone, mark, whole)] if zone else own)
+        return hashed([*own, self._visitors(zone, mark, whole), self._people_met(zone, mark, whole)] if zone else own)
 
-    def _people_met(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
-        """What the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
-        cache, name, key = self._of.workspace.cache, f"words-{zone.code}", hashed([self._shared, mark.fingerprint])
+    def _people_met(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> str:
+        """A hash of what the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
+        cache, name, key = self._of.workspace.cache, f"words-{zone.code}", hashed([self.shared, mark.fingerprint])
         if zone.code in self._met:
             return self._met[zone.code]
         keys = cache.get(name, key, list[str])
         if keys is None:
             keys = sorted(keys_in(texts_of_zone(self._of, zone, facts)))
             cache.put(name, key, keys)
-        self._met[zone.code] = met(names_of(whole), keys)
+        self._met[zone.code] = hashed(met(names_of(whole), keys))
         return self._met[zone.code]
 
-    def _visitors(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
-        """What other zones' registrations say of those who came to this one: their traits stand in its papers."""
-        cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self._shared, mark.fingerprint])
+    def _visitors(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> str:
+        """A hash of what other zones' registrations say of those who came to this one: their traits stand in its papers."""
+        cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self.shared, mark.fingerprint])
         if zone.code in self._came:
             return self._came[zone.code]
         keys = cache.get(name, key, list[str])
         if keys is None:
             keys = sorted(people_seen(self._of, whole, zone, facts))
             cache.put(name, key, keys)
-        self._came[zone.code] = list(map(repr, from_elsewhere(registered(whole), zone.code, keys)))
+        self._came[zone.code] = hashed(map(repr, from_elsewhere(registered(whole), zone.code, keys)))
         return self._came[zone.code]
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:

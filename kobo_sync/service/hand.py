@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import logging
@@ -21,11 +20,11 @@ from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import Mission
 from kobo_sync.service.logs import of_mission, write_log
 from kobo_sync.service.stages import Answer, carry_out
+from kobo_sync.steps.process_ends import end_with_parent
 from kobo_sync.workspace.folders import find
 from kobo_sync.workspace.secret_files import with_secret_files
 
 log = logging.getLogger("kobo_sync.service.hand")
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -34,7 +33,7 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 100)  # as the command has it
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group: the worker says when to stop
         signal.signal(number, signal.SIG_IGN)
-    _end_with_worker()
+    end_with_parent()
     _die_before_worker()
     answers = os.fdopen(os.dup(1), "wb", 0)
     os.dup2(2, 1)  # whatever a step prints is no answer
@@ -101,12 +100,3 @@ def _die_before_worker() -> None:
     """Have Linux end this process rather than its worker where memory runs out: the worker then knows which piece it was."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500", "ascii")
-
-
-def _end_with_worker() -> None:
-    """Have Linux end this process with the worker at once; elsewhere the end of the input does, a moment later."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,7 +13,6 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.people import names_of
 from kobo_sync.analysis.persons import bearers_of, forget_bearers, registered
-from kobo_sync.analysis.populations import coarse
 from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
 from kobo_sync.deliverables import deliverable
@@ -27,14 +25,15 @@ from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.mission.zone_figures import figures_of_zone
-from kobo_sync.model import Document, Finding, Manifest, ManifestFile, Report, Zone
-from kobo_sync.steps import build_worker
+from kobo_sync.model import Document, Finding, Manifest, Report, Zone
+from kobo_sync.steps import build_worker, zone_worker
 from kobo_sync.steps.analyse import figures_of, then_figures
 from kobo_sync.steps.report_pdf import late_pdf, report_pdf
-from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
+from kobo_sync.steps.sets import MISSION_FOLDER, NOT_BUILT, counted, manifest_of_set, put_set
+from kobo_sync.steps.zone_worker import Looked, ZoneSet
+from kobo_sync.workspace.manifests import PreviousSet
+from kobo_sync.workspace.result_cache import hashed
 
-MISSION_FOLDER = "mission"
-NOT_BUILT = "BUILD003"
 _MANY = 8  # zones made anew in one run
 
 
@@ -65,7 +64,8 @@ def build(
     A set whose data, templates, settings and program are those of its last build is left as it is. *fresh*
     starts a new final report beside the old one; *pdf* makes the PDF of the report with LibreOffice; *figures* brings those of
     the pages up to date as well (`analyse`), from what the build has read.
-    Zones are read one by one: memory does not grow with them.
+    Zones are read one by one: memory does not grow with them. Many are made by a process of their own, which ends
+    before the mission's set is begun (`zone_worker`).
     Raises: ConfigError for an unknown zone or deliverable, DocumentError, StoreError, FormError.
     """
     started_at = mission.clock()
@@ -76,20 +76,18 @@ def build(
     if (pdf or fresh) and not with_mission:
         raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
     with speaking(config.mission.document_language):
+        n_sets = len(chosen) + with_mission
         run = _Run(mission)
-        run.look_at(chosen)
-        if len(run.previous_findings) < len(chosen):
-            # Each zone that is made asks who is named and registered, and ends with a look for circles: not through these.
-            names_of(run.whole)
-            bearers_of(registered(run.whole))
-        gc.freeze()
+        n_passed = run.make_apart(chosen, n_sets)
+        run.prepare(chosen)
         for done, zone in enumerate(chosen):
-            mission.progress("build", done, len(chosen) + with_mission)
+            if done >= n_passed:
+                mission.progress("build", done, n_sets)
             run.zone(zone)
         if with_mission:
-            mission.progress("build", len(chosen), len(chosen) + 1)
+            mission.progress("build", len(chosen), n_sets)
             run.mission_set(fresh, pdf)
-        mission.progress("build", len(chosen) + with_mission, len(chosen) + with_mission)
+        mission.progress("build", n_sets, n_sets)
     report = mission.report("build", started_at, run.counts, run.findings, run.lines)
     if figures:
         report = then_figures(
@@ -97,6 +95,27 @@ def build(
         )
     forget()
     return report
+
+
+@_frozen()
+def build_zones(mission: Mission, codes: Sequence[str], state: str, tell: Callable[[Looked | ZoneSet], None]) -> None:
+    """Make the sets of those of the zones *codes* that changed, for a `build` that waits for them in another process.
+
+    *tell* is given what they were, then each set that is in place. Nothing is done where the mission is not in *state* (`_Run.state`).
+    Raises: as `build`.
+    """
+    let_import_own_modules(mission)
+    with speaking(mission.config.mission.document_language):
+        run = _Run(mission, builds=False)
+        if run.state != state:
+            return
+        zones = [_zone(mission, code) for code in codes]
+        run.look_at(zones)
+        tell(Looked(run.sets, run.inputs_hashes, run.previous_findings))
+        run.prepare(zones)
+        for zone in zones:
+            if zone.code not in run.previous_findings:
+                tell(run.make(zone))
 
 
 class _Change(NamedTuple):
@@ -127,20 +146,14 @@ class _Run:
     def __init__(self, mission: Mission, *, builds: bool = True) -> None:
         self.mission, self.workspace = mission, mission.workspace
         self.marks = gather_marks(mission)
-        facts = gather_facts(mission, marks=self.marks)
+        self.facts = gather_facts(mission, marks=self.marks)  # without findings; tables are read when asked for
         if (
             builds
             and len(self.marks.zones) > build_worker.WORTH
-            and n_to_check(mission, facts, self.marks) >= build_worker.WORTH
+            and n_to_check(mission, self.facts, self.marks) >= build_worker.WORTH
         ):
             build_worker.look_ahead(mission)
-        self.whole = facts
-        findings = findings_by_zone(mission, lambda: self.compared, facts, self.marks)
-        self.whole = with_states(mission, facts, findings)  # its tables are read only where nothing less will do
-        self.inputs = Inputs(mission, self.whole)
-        self.by_zone: dict[str, list[Finding]] = {}
-        for finding in self.whole.findings:
-            self.by_zone.setdefault(finding.zone, []).append(finding)
+        self.inputs = Inputs(mission, self.facts)
         self.findings: list[Finding] = []
         self.lines: list[str] = []
         self.counts = {"files": 0, "bytes": 0, "unchanged": 0}
@@ -148,12 +161,77 @@ class _Run:
         self.sets: dict[str, Manifest] = {}
         self.inputs_hashes: dict[str, str] = {}
         self.previous_findings: dict[str, list[Finding]] = {}
+        self.made_apart: dict[str, ZoneSet] = {}
+        self.has_looked = False
+        self.n_made = 0  # zones' sets, in this process
+
+    @cached_property
+    def whole(self) -> Facts:
+        """The whole mission's facts with the findings; its tables are read only where nothing less will do."""
+        findings = findings_by_zone(self.mission, lambda: self.compared, self.facts, self.marks)
+        return with_states(self.mission, self.facts, findings)
+
+    @cached_property
+    def by_zone(self) -> dict[str, list[Finding]]:
+        """The findings of each zone; of none: those of the mission."""
+        by_zone: dict[str, list[Finding]] = {}
+        for finding in self.whole.findings:
+            by_zone.setdefault(finding.zone, []).append(finding)
+        return by_zone
+
+    @property
+    def state(self) -> str:
+        """A hash of all rows and of what all sets share."""
+        return hashed([self.inputs.shared, self.marks.whole.state])
 
     @cached_property
     def compared(self) -> Facts:
         """The whole mission's facts with the columns that zones are compared by."""
         compared = gather_facts(self.mission, marks=self.marks, named_only=True)
-        return replace(compared, names=self.whole.names, registered=self.whole.registered)
+        return replace(compared, names=self.facts.names, registered=self.facts.registered)
+
+    def make_apart(self, zones: Sequence[Zone], n_sets: int) -> int:
+        """Where many of *zones* are to be made anew, have a process make them; returns how many it has passed, of *n_sets*.
+
+        Raises: RunStopped, once the process has ended.
+        """
+        n_passed, at_work = 0, {zone.code: n for n, zone in enumerate(zones, 1)}
+        if not self._are_many(zones):
+            return 0
+
+        def show() -> None:
+            self.mission.progress("build", n_passed, n_sets)
+
+        show()
+        with closing(zone_worker.made_apart(self.mission, list(at_work), self.state, show)) as messages:
+            for message in messages:
+                if isinstance(message, Looked):
+                    self.sets, self.inputs_hashes = message.sets, message.inputs_hashes
+                    self.previous_findings, self.has_looked = message.previous_findings, True
+                else:
+                    self.made_apart[message.zone], n_passed = message, at_work[message.zone]
+                show()
+        return n_passed
+
+    def _are_many(self, zones: Sequence[Zone]) -> bool:
+        """Whether many of *zones* are surely to be made anew, as far as can be told without a look at what people say and find."""
+        if len(zones) < build_worker.WORTH or self.mission.store.is_past:
+            return False
+        due = (
+            not self.inputs.is_kept(zone, self.marks.zones[zone.code])
+            or self.workspace.previous_set(zone.code).manifest is None
+            for zone in zones
+        )
+        return sum(due) >= build_worker.WORTH
+
+    def prepare(self, zones: Sequence[Zone]) -> None:
+        """Look at *zones*, unless that was done, and ask what each zone that is made asks: its look for circles is not to go through it."""
+        if not self.has_looked:
+            self.look_at(zones)
+        if any(zone.code not in self.previous_findings and zone.code not in self.made_apart for zone in zones):
+            names_of(self.whole)
+            bearers_of(registered(self.whole))
+        gc.freeze()
 
     def look_at(self, zones: Sequence[Zone]) -> None:
         """Tell the zones whose sets are as they should be from those to make; *previous_findings* are the former's."""
@@ -182,6 +260,17 @@ class _Run:
             self.findings += self.previous_findings[code]
             self.lines.append(f"{code}: unchanged")
             return
+        made = self.made_apart.pop(code, None) or self.make(zone)
+        self.changes.append(_Change(code, self.sets.get(code), made.manifest))
+        self.sets[code] = made.manifest
+        self.findings += made.findings
+        self.counts["files"] += made.n_files
+        self.counts["bytes"] += made.n_bytes
+        self.lines.append(made.line)
+
+    def make(self, zone: Zone) -> ZoneSet:
+        """Put a new set of *zone* in place."""
+        code = zone.code
         previous = self.workspace.previous_set(code)
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=self._concern(code))
         from kobo_sync.deliverables.live_values import live_values
@@ -193,16 +282,17 @@ class _Run:
         )
         manifest = manifest_of_set(facts, documents, inputs_hash, live_values(facts), failures)
         figures_of_zone(self.mission, self.whole, zone, self.marks, self.inputs, facts)  # kept: its rows are here now
-        self.changes.append(_Change(code, self.sets.get(code), _compared(manifest)))
-        self.sets[code] = _compared(manifest)
-        self.findings += [*_put(self.mission, code, previous, documents, manifest), *failures]
-        self.lines.append(_counted(code, documents, self.counts))
+        counts = {"files": 0, "bytes": 0}
+        findings = [*put_set(self.mission, code, previous, documents, manifest), *failures]
+        line = counted(code, documents, counts)
+        self.n_made += 1
         forget()
         gc.collect()
+        return ZoneSet(code, _compared(manifest), findings, line, counts["files"], counts["bytes"])
 
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""
-        if len(self.changes) >= _MANY:
+        if self.n_made >= _MANY:
             self._give_up_zones()
         previous = self.workspace.previous_set(MISSION_FOLDER)
         names = self.mission.config.mission_papers
@@ -244,16 +334,16 @@ class _Run:
         figures = before.figures if before and is_same else live_values(facts)
         manifest = manifest_of_set(facts, documents, inputs_hash, figures, findings)
         self.findings += [
-            *_put(self.mission, MISSION_FOLDER, previous, documents, manifest, living=tuple(final_report.PATH)),
+            *put_set(self.mission, MISSION_FOLDER, previous, documents, manifest, living=tuple(final_report.PATH)),
             *findings,
         ]
         if untold:
             self.workspace.put_told_sets(told)
-        self.lines.append(_counted(MISSION_FOLDER, documents, self.counts))
+        self.lines.append(counted(MISSION_FOLDER, documents, self.counts))
 
     def _give_up_zones(self) -> None:
         """Hold nothing any more that zones asked for: the mission's figures are kept, and its tables need the memory."""
-        fresh = gather_facts(self.mission, marks=self.marks)
+        self.facts = fresh = gather_facts(self.mission, marks=self.marks)
         self.whole = replace(self.whole, tables=fresh.tables, names=fresh.names, registered=fresh.registered)
         self.__dict__.pop("compared", None)
         forget_bearers()
@@ -337,92 +427,6 @@ def _not_built(zone: str, name: str, error: Exception) -> Finding:
 
 def _no_report(file: str, hint: str) -> ConfigError:
     return ConfigError("there is no final report to make", file=file, key="deliverables.mission", hint=hint)
-
-
-def manifest_of_set(
-    facts: Facts,
-    documents: Sequence[tuple[str, Document]],
-    inputs_hash: str,
-    figures: Mapping[str, str],
-    findings: Sequence[Finding] = (),
-) -> Manifest:
-    """The manifest of a set: *documents* with their makers, *figures* the set's `live_values`, *findings* of no document.
-
-    A set that lacks a document which could not be made has no hash of its inputs: the next build tries again.
-    """
-    failures = [finding for finding in findings if finding.rule == NOT_BUILT]
-    # The mission's list of zones in the manifest of each of 1,500 would be a tenth of all memory.
-    without = ("provenance", "zones") if facts.zone else ("provenance",)
-    in_order = sorted(documents, key=lambda pair: pair[1].path)
-    return Manifest(
-        mission=facts.config.mission.code,
-        zone=facts.zone.code if facts.zone else None,
-        as_of=facts.as_of.isoformat() if facts.as_of else None,
-        fingerprint=facts.fingerprint,
-        inputs_hash="" if failures else inputs_hash,
-        submissions={form_id: coarse(n) for form_id, n in facts.counts.items()},
-        form_versions=facts.form_versions,
-        figures={name: text for name, text in figures.items() if name not in without},
-        findings=(*(finding for _, document in in_order for finding in document.findings), *failures),
-        files={
-            document.path: ManifestFile(
-                hashlib.sha256(document.content).hexdigest(), len(document.content), document.classification, maker
-            )
-            for maker, document in in_order
-        },
-        language=facts.config.mission.document_language.as_said,
-    )
-
-
-# ── putting sets in place ───────────────────────────────────────────────────
-
-
-def _put(
-    mission: Mission,
-    folder: str,
-    previous: PreviousSet,
-    documents: Sequence[tuple[str, Document]],
-    manifest: Manifest,
-    living: Sequence[str] = (),
-) -> list[Finding]:
-    """Replace the folder; what people edited is set aside first, what they added stays. Returns the findings."""
-    files: dict[str, bytes] = {}
-    for name, document in documents:
-        if document.path in files:
-            raise DocumentError(
-                f"two deliverables make {document.path} ({name} is the second)", hint="list each deliverable once"
-            )
-        files[document.path] = document.content
-    findings = [finding for _, document in documents for finding in document.findings]
-    for path, read in previous.files.items():
-        is_ours = path in previous.listed
-        if not is_ours and path not in files:
-            files[path] = read()
-        elif (path in living or previous.is_edited(path)) and files.get(path) != read():
-            copy = mission.workspace.set_aside(folder, path, read())
-            if path not in living:
-                findings.append(_edited(folder, path, copy))
-    files[MANIFEST] = manifest_bytes(manifest)
-    if previous.changed_by(files):
-        mission.workspace.replace_folder(folder, files)
-    return findings
-
-
-def _edited(folder: str, path: str, copy: str) -> Finding:
-    return Finding(
-        "BUILD001",
-        "warning",
-        f"{folder}/{path}",
-        "the file had been changed by hand; it is replaced, its changed version is put aside",
-        f"it is in {copy}",
-        zone="" if folder == MISSION_FOLDER else folder,
-    )
-
-
-def _counted(folder: str, documents: Sequence[tuple[str, Document]], counts: dict[str, int]) -> str:
-    counts["files"] += len(documents)
-    counts["bytes"] += sum(len(document.content) for _, document in documents)
-    return f"{folder}: {', '.join(sorted(document.path for _, document in documents))}"
 
 
 def _zone(mission: Mission, code: str) -> Zone:

@@ -32,11 +32,16 @@ def look_ahead(mission: Mission) -> None:
     """Keep what the checks and the final report of *mission* will ask of its rows; never fails."""
     folders = mission.workspace.root, mission.workspace.state, mission.workspace.out
     nowhere = subprocess.DEVNULL
-    environ = {**os.environ, **dict.fromkeys(SECRET_NAMES, ""), **mission.environ}
+    environ = environ_of(mission)
     for task in _TASKS:
         command = [sys.executable, "-c", _MAIN, task, *map(str, folders), *sys.path]
         with suppress(OSError):
             subprocess.run(command, env=environ, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)
+
+
+def environ_of(mission: Mission) -> dict[str, str]:
+    """The environment of a process that works for *mission*: of this process's secrets it has those of the mission alone."""
+    return {**os.environ, **dict.fromkeys(SECRET_NAMES, ""), **mission.environ}
 
 
 def main(task: str, root: str, state: str, out: str) -> None:

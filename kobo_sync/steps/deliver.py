@@ -22,7 +22,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
-from kobo_sync.steps.build import MISSION_FOLDER, NOT_BUILT
+from kobo_sync.steps.sets import MISSION_FOLDER, NOT_BUILT
 from kobo_sync.workspace.encryption import SUFFIX, encrypted
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes, manifest_of
 from kobo_sync.workspace.writing import remove, write_atomic

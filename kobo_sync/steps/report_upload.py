@@ -19,7 +19,7 @@ from kobo_sync.language import typography
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Report
-from kobo_sync.steps.build import MISSION_FOLDER
+from kobo_sync.steps.sets import MISSION_FOLDER
 from kobo_sync.workspace.writing import write_atomic
 
 FILE = (

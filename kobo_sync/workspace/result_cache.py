@@ -74,6 +74,14 @@ class ResultCache:
         except (OSError, msgspec.MsgspecError, ValueError):
             return None
 
+    def has(self, name: str, key: str) -> bool:
+        """Whether `get` would read a value of *name* that was made from what *key* says."""
+        try:
+            with (self.folder / name).open("rb") as file:
+                return file.read(len(_head(key))) == _head(key)
+        except OSError:
+            return False
+
     def last(self, name: str, kind: type[T]) -> T | None:
         """The value of *name* that was kept last, whatever it was made from."""
         try:

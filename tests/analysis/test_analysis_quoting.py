@@ -15,7 +15,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.quoting import reader_of, review, shown
 from kobo_sync.deliverables import deliverable
 from kobo_sync.language.catalogue import t
-from kobo_sync.steps.build import NOT_BUILT
+from kobo_sync.steps.sets import NOT_BUILT
 
 CODE, MAIL, NAME = t(quoting.CODE), t(quoting.MAIL), t(quoting.NAME)
 NUMBER, PHONE = t(quoting.NUMBER), t(quoting.PHONE)
