@@ -77,13 +77,15 @@ def build(
         raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
     with speaking(config.mission.document_language):
         n_sets = len(chosen) + with_mission
-        run = _Run(mission)
+        run = _Run(mission, lambda: mission.progress("build", 0, n_sets))
         n_passed = run.make_apart(chosen, n_sets)
         run.prepare(chosen)
         for done, zone in enumerate(chosen):
             if done >= n_passed:
                 mission.progress("build", done, n_sets)
             run.zone(zone)
+        if figures and len(run.changes) >= build_worker.WORTH:  # before the mission's set takes memory
+            build_worker.look_ahead(mission, "figures", lambda: mission.progress("build", len(chosen), n_sets))
         if with_mission:
             mission.progress("build", len(chosen), n_sets)
             run.mission_set(fresh, pdf)
@@ -106,7 +108,7 @@ def build_zones(mission: Mission, codes: Sequence[str], state: str, tell: Callab
     """
     let_import_own_modules(mission)
     with speaking(mission.config.mission.document_language):
-        run = _Run(mission, builds=False)
+        run = _Run(mission)
         if run.state != state:
             return
         zones = [_zone(mission, code) for code in codes]
@@ -132,7 +134,7 @@ def changed_zones(mission: Mission) -> list[str]:
     Raises: as `build`.
     """
     let_import_own_modules(mission)
-    run = _Run(mission, builds=False)
+    run = _Run(mission)
     run.look_at(mission.config.zones)
     changed = [zone.code for zone in mission.config.zones if zone.code not in run.previous_findings]
     if changed:
@@ -141,18 +143,22 @@ def changed_zones(mission: Mission) -> list[str]:
 
 
 class _Run:
-    """One build: what all sets share, and what was done so far."""
+    """One build: what all sets share, and what was done so far.
 
-    def __init__(self, mission: Mission, *, builds: bool = True) -> None:
+    *waiting*, of whoever makes the sets, is called while processes look ahead for it; of others none does.
+    """
+
+    def __init__(self, mission: Mission, waiting: Callable[[], None] | None = None) -> None:
         self.mission, self.workspace = mission, mission.workspace
         self.marks = gather_marks(mission)
         self.facts = gather_facts(mission, marks=self.marks)  # without findings; tables are read when asked for
         if (
-            builds
+            waiting
             and len(self.marks.zones) > build_worker.WORTH
             and n_to_check(mission, self.facts, self.marks) >= build_worker.WORTH
         ):
-            build_worker.look_ahead(mission)
+            build_worker.look_ahead(mission, "checks", waiting)
+            build_worker.look_ahead(mission, "report", waiting)
         self.inputs = Inputs(mission, self.facts)
         self.findings: list[Finding] = []
         self.lines: list[str] = []

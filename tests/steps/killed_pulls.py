@@ -20,6 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from conftest import TOKEN
 from mirror_truth import mirror_state
+from page_size import ask_for
 from shared_databases import SERVER, copy_databases
 
 from kobo_sync.kobo.server import KoboServer
@@ -83,7 +84,7 @@ def _run(root: Path, state: Path, url: str, kill_at: int) -> Path | None:
 
 def pull_in_small_pages(mission: Mission) -> None:
     """Pull two rows at a time."""
-    mission.config.pull.__dict__["page_size"] = 2
+    ask_for(mission, 2)
     pull(mission)
 
 

@@ -100,8 +100,8 @@ def test_what_a_process_of_its_own_looks_at_first_is_not_looked_at_again(
     built.again()
     assert {path: content for path, (content, _) in tree(built.out).items()} == before
     assert bool(read_whole) != works
-    asked: list[Mission] = []
-    monkeypatch.setattr(build_worker, "look_ahead", asked.append)
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(build_worker, "look_ahead", lambda *task: asked.append(task))
     built.again()
     assert not asked
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import REPO, VISITES, Field
+from page_size import ask_for
 from shared_databases import place
 
 from kobo_sync.databases.dialects import SQLITE
@@ -135,7 +136,7 @@ def test_its_death_changes_nothing(tmp_path: Path, helped: list[DeriveWorker], a
 def test_a_pull_is_helped_and_its_tables_are_those_of_a_rebuild(field_team: Field, helped: list[DeriveWorker]) -> None:
     for n in range(60):
         field_team.submit("visites", {"zone": "nord", "membre": [{"prenom": f"Élève {n}", "annees": n}] * (n % 3)})
-    field_team.mission.config.pull.__dict__["page_size"] = 25
+    ask_for(field_team.mission, 25)
     turns = sys.getswitchinterval()
     pull(field_team.mission, form_ids=["visites"])
     assert sys.getswitchinterval() == turns
@@ -152,7 +153,7 @@ def test_a_pull_that_fails_in_between_leaves_no_process(
 ) -> None:
     for n in range(30):
         field_team.person(f"c{n}")
-    field_team.mission.config.pull.__dict__["page_size"] = 10
+    ask_for(field_team.mission, 10)
     pages = KoboServer.pages
 
     def broken(*arguments: Any, **options: Any) -> Iterator[Page]:

@@ -8,6 +8,7 @@ import re
 import pytest
 import sqlalchemy as sa
 from conftest import Field
+from page_size import ask_for
 
 from kobo_sync.errors import KoboRefused, KoboUnreachable
 from kobo_sync.mission.facts import gather_facts
@@ -223,7 +224,7 @@ def test_a_pull_that_dies_between_pages_is_finished_by_the_next(field_team: Fiel
         if next(calls) == 1:
             raise Killed
 
-    mission.config.pull.__dict__["page_size"] = 2
+    ask_for(mission, 2)
     client = mission.reader()
     get = client.get
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from mirror_truth import mirror_state, server_state
+from page_size import ask_for
 
 from kobo_sync.errors import KoboUnexpected, KoboUnreachable
 from kobo_sync.mission.mission import Mission
@@ -36,7 +37,7 @@ def test_any_order_of_changes_faults_and_pulls(field_team: Field, tmp_path: Path
             workspace = Workspace(field_team.mission.workspace.root, state, state / "out")
             server = (field_team.url, field_team.url)
             self.mission = Mission(workspace, {"KOBO_TOKEN": TOKEN}, field_team.clock, server=server)
-            self.mission.config.pull.__dict__["page_size"] = 2
+            ask_for(self.mission, 2)
             self.mission.reader()._transport.sleep = lambda _seconds: None
 
         def ids(self) -> list[int]:

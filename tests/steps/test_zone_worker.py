@@ -14,11 +14,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 from test_build import NAMES, built  # noqa: F401
 
+from kobo_sync.analysis import overview
+from kobo_sync.desk import schema
 from kobo_sync.errors import KoboSyncError, RunStopped
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report, Zone
+from kobo_sync.steps import analyse as analyse_step
 from kobo_sync.steps import build as build_step
 from kobo_sync.steps import build_worker, zone_worker
 from kobo_sync.steps.build import build
@@ -47,7 +51,7 @@ END_S = 60
 def due(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:  # noqa: F811
     """Both zones are to be made anew, one of them edited by hand; ``build(worth)`` does it, from the same state each time.
 
-    ``made`` are the zones whose sets this process made since.
+    ``made`` are the zones whose sets this process made since, ``dashboards`` what it worked out for the pages.
     """
     state, out = built.root / ".kobo_sync", built.out
     template = built.root / "exports" / "templates" / "outils-andragogiques" / "note.txt"
@@ -67,6 +71,14 @@ def due(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim
         return make(run, zone)  # type: ignore[arg-type]
 
     monkeypatch.setattr(build_step._Run, "make", make_one)
+    dashboards: list[object] = []
+    dashboard_of = overview.dashboard_of
+
+    def dashboard_here(*of: object) -> object:
+        dashboards.append(of)
+        return dashboard_of(*of)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(analyse_step, "dashboard_of", dashboard_here)
     missions: list[Mission] = []
 
     def again(worth: int, progress: Callable[[str, int, int | None], None] = lambda *_: None) -> SimpleNamespace:
@@ -75,15 +87,22 @@ def due(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim
             shutil.copytree(before / name, folder)
         shutil.copy2(before / "told-sets.json", state)
         made.clear()
+        dashboards.clear()
         return finish(worth, progress)
 
     def finish(worth: int, progress: Callable[[str, int, int | None], None] = lambda *_: None) -> SimpleNamespace:
         monkeypatch.setattr(build_worker, "WORTH", worth)
         mission = Mission(built.mission.workspace, built.mission.environ, built.mission.clock, progress)
         missions.append(mission)
-        return SimpleNamespace(report=told(build(mission)), files=files(built.root))
+        with mission.desk.begin() as desk:
+            desk.execute(sa.delete(schema.snapshots))
+        report = told(build(mission, figures=True))
+        snapshots = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
+        assert all(snapshots)
+        shown = [snapshot[:2] for snapshot in snapshots if snapshot]
+        return SimpleNamespace(report=report, files=files(built.root), shown=shown)
 
-    yield SimpleNamespace(build=again, finish=finish, made=made, before=before, **vars(built))
+    yield SimpleNamespace(build=again, finish=finish, made=made, dashboards=dashboards, before=before, **vars(built))
     for mission in missions:
         mission.close()
 
@@ -99,14 +118,19 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(paths) if path.is_file()}
 
 
+def of_zones(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {path: content for path, content in files.items() if not path.startswith("exports/out/mission/")}
+
+
 def test_bytes_report_and_progress_are_those_of_one_process(due: SimpleNamespace) -> None:
     steps: tuple[list[object], list[object]] = ([], [])
     alone = due.build(IN_PROCESS, lambda *step: steps[0].append(step))
     assert due.made == ["nord", "sud"] and "BUILD001" in str(alone.report)
     apart = due.build(2, lambda *step: steps[1].append(step))
-    assert due.made == []
+    assert due.made == [] and due.dashboards == []
     assert apart.report == alone.report
     assert apart.files == alone.files
+    assert apart.shown == alone.shown
     assert list(dict.fromkeys(steps[1])) == steps[0]
 
 
@@ -155,7 +179,7 @@ def test_what_the_process_did_not_make_is_made_without_it(
 def test_without_a_second_process_the_build_does_it_all(due: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = due.build(IN_PROCESS)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert due.build(2) == alone and due.made == ["nord", "sud"]
+    assert due.build(2) == alone and due.made == ["nord", "sud"] and len(due.dashboards) == 1
 
 
 def test_a_mission_that_changed_meanwhile_is_not_built_by_half(due: SimpleNamespace) -> None:
@@ -170,17 +194,25 @@ def test_a_mission_that_changed_meanwhile_is_not_built_by_half(due: SimpleNamesp
     assert due.build(2, change).files == alone.files and due.made == ["nord", "sud"]
 
 
-def test_a_run_that_is_stopped_leaves_no_process(due: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Those that are started."""
+    started: list[subprocess.Popen[bytes]] = []
+    init = subprocess.Popen.__init__
+
+    def noted(process: subprocess.Popen[bytes], *args: object, **options: object) -> None:
+        init(process, *args, **options)  # type: ignore[call-overload]
+        started.append(process)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
+    return started
+
+
+def test_a_run_that_is_stopped_leaves_no_process(
+    due: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, processes: list[subprocess.Popen[bytes]]
+) -> None:
     alone = due.build(IN_PROCESS)
     monkeypatch.setattr(zone_worker, "_MAIN", AT_SECOND.replace("pass", "signal.pause()"))
-    started: list[subprocess.Popen[bytes]] = []
-
-    class Seen(subprocess.Popen):  # type: ignore[type-arg]
-        def __init__(self, *args: object, **options: object) -> None:
-            super().__init__(*args, **options)  # type: ignore[call-overload]
-            started.append(self)
-
-    monkeypatch.setattr(zone_worker.subprocess, "Popen", Seen)
 
     def stop(_what: str, done: int, _total: int | None) -> None:
         if done == 1:
@@ -188,13 +220,31 @@ def test_a_run_that_is_stopped_leaves_no_process(due: SimpleNamespace, monkeypat
 
     with pytest.raises(RunStopped, match="as asked"):
         due.build(2, stop)
-    assert [process.returncode for process in started] == [128 + signal.SIGTERM]
+    assert [process.returncode for process in processes] == [128 + signal.SIGTERM]
     assert due.made == [] and (due.out / "nord" / "fiche-zone.pdf").is_file()
     monkeypatch.undo()
     again = due.finish(IN_PROCESS)
     assert again.report["lines"][0] == "nord: unchanged"
-    of_zones = {path for path in alone.files if not path.startswith("exports/out/mission/")}
-    assert {path: again.files[path] for path in of_zones} == {path: alone.files[path] for path in of_zones}
+    assert of_zones(again.files) == of_zones(alone.files)
+
+
+@pytest.mark.parametrize("task", ["checks", "report", "figures"])
+def test_a_run_that_is_stopped_while_a_process_looks_ahead_leaves_none(
+    due: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, processes: list[subprocess.Popen[bytes]], task: str
+) -> None:
+    shutil.rmtree(due.before / "kept")
+    (due.before / "kept").mkdir()
+    monkeypatch.setattr(build_worker, "_MAIN", f"import signal, sys; sys.argv[1] == {task!r} and signal.pause()")
+
+    def stop(_what: str, _done: int, _total: int | None) -> None:
+        if processes and processes[-1].args[3] == task:  # type: ignore[index]
+            raise RunStopped("stopped, as asked")
+
+    with pytest.raises(RunStopped, match="as asked"):
+        due.build(2, stop)
+    assert processes[-1].returncode == -signal.SIGKILL
+    finished, alone = of_zones(due.finish(IN_PROCESS).files), of_zones(due.build(IN_PROCESS).files)
+    assert finished == alone
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -203,8 +253,9 @@ def test_the_process_ends_with_the_build(due: SimpleNamespace, tmp_path: Path, n
     place = tmp_path / "at-second"
     os.mkfifo(place)
     main = AT_SECOND.replace("pass", WAIT)
-    script = (
-        "import sys; from kobo_sync.steps import build_worker, zone_worker; from kobo_sync.__main__ import main; "
+    script = (  # a shell that starts the tests in the background lets their children ignore Ctrl-C
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from kobo_sync.steps import build_worker, zone_worker; from kobo_sync.__main__ import main; "
         f"build_worker.WORTH = 2; zone_worker._MAIN = {main!r}; "
         f"sys.argv = ['kobo-sync', 'build', '--workspace', {str(due.root)!r}]; main()"
     )
