@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -115,6 +116,22 @@ def classes(form: Form, config: Config | None, lists: Lists = Lists()) -> dict[s
     The config decides, then the meanings that it maps, then the words of names and labels, then types; what is calculated
     from an answer, or goes into a name, is as its sources are. Raises: nothing; `check_names` refuses unknown names.
     """
+    key = (id(form), id(config), lists)
+    judged = _judged.get(key)
+    if judged is None:
+        # Holding form and config keeps their ids from being given to others.
+        judged = _judged[key] = form, config, _judgement(form, config, lists)
+        if len(_judged) > _MOST_JUDGED:
+            _judged.popitem(last=False)
+    return dict(judged[-1])
+
+
+# Zone after zone asks for the same: words of names and labels are looked for in each question.
+_judged: OrderedDict[tuple[int, int, Lists], tuple[Form, Config | None, dict[str, Asked]]] = OrderedDict()
+_MOST_JUDGED = 50  # forms
+
+
+def _judgement(form: Form, config: Config | None, lists: Lists) -> dict[str, Asked]:
     judge = _Judge(form, config, lists)
     asked = {q.path: judge.of(q) for q in form.questions if q.kind not in _NO_ANSWER}
     judge.follow(asked)
