@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_of_lists
 from kobo_sync.analysis.quoting import shown
 from kobo_sync.analysis.words import ARABIC
 from kobo_sync.language.catalogue import later, t
@@ -78,6 +79,7 @@ def choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
     return form.choices.get(asked_as.list_name, ()) or facts.catalogues.get(asked_as.file_name, ())
 
 
+@memo_of_lists
 def all_choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
     """`choices`, then those that earlier versions of the form offered, with their last labels."""
     offered = choices(facts, form_id, name)
@@ -85,12 +87,25 @@ def all_choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
     return offered + tuple(c for c in facts.earlier_choices.get((form_id, name), ()) if c.name not in codes)
 
 
+@memo_of_lists
+def choices_by_code(facts: Facts, form_id: str, name: str) -> Mapping[str, Choice]:
+    """`all_choices` by their codes; of two with one code the first."""
+    return {item.name: item for item in reversed(all_choices(facts, form_id, name))}
+
+
+@memo_of_lists
+def choice_languages(facts: Facts, form_id: str, name: str) -> frozenset[str]:
+    """The languages in which the choices that have a label are called (`language_of`)."""
+    languages = facts.config.mission.label_languages
+    return frozenset(language_of(item.labels, languages) for item in all_choices(facts, form_id, name) if item.labels)
+
+
 def choice(facts: Facts, form_id: str, name: str, code: str) -> str:
     """The label of answer *code* to question *name*; the code when unknown, or when phones fill the label in."""
-    for item in all_choices(facts, form_id, name):
-        if item.name == code:
-            label = pick(item.labels, facts.config.mission.label_languages, code)
-            return code if "${" in label else label
+    item = choices_by_code(facts, form_id, name).get(code)
+    if item is not None:
+        label = pick(item.labels, facts.config.mission.label_languages, code)
+        return code if "${" in label else label
     if facts.config.group(code) is not None:
         return group(facts, code)
     return zone(facts, code)

@@ -117,6 +117,27 @@ def memo_in_process(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Con
     return remembered
 
 
+def memo_of_lists(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
+    """*analyse*, which reads settings, forms and lists but no rows, remembered for those that it was last asked about, zone after zone.
+
+    A list of a thousand zones is not to be gone through for each of them. Results must not be changed by their readers.
+    """
+    last: list[tuple[Hashable, Any, dict[Hashable, R]]] = []
+
+    @wraps(analyse)
+    def remembered(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        parts = (facts.config, facts.forms, facts.catalogues, facts.earlier_choices)
+        key = (*map(id, parts), spoken())
+        if not last or last[0][0] != key:
+            last[:] = [(key, parts, {})]  # holding the parts keeps their ids from being given to others
+        results, arguments = last[0][2], (args, tuple(sorted(kwargs.items())))
+        if arguments not in results:
+            results[arguments] = analyse(facts, *args, **kwargs)
+        return results[arguments]
+
+    return remembered
+
+
 def memo_over_runs(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
     """`memo_in_process`, and for a whole mission cached on disk until a form that it read changes.
 

@@ -214,10 +214,8 @@ class DataSheet:
             ready = [ready_to_leave(self.facts, cell) if isinstance(cell, str) else cell for cell in cells]
         else:
             names = registered_names(self.facts)
-            offered = (
-                {c.name for c in labels.all_choices(self.facts, self.form_id, question.name)} if question else set()
-            )
-            texts = {cell for cell in cells if isinstance(cell, str)} - offered  # few values, many cells
+            offered = labels.choices_by_code(self.facts, self.form_id, question.name).keys() if question else ()
+            texts = {cell for cell in cells if isinstance(cell, str)}.difference(offered)  # few values, many cells
             named = {text for text in texts if meaning.normal_name(text) in names}
             ready = [t(quoting.NAME) if cell in named else cell for cell in cells]
         n = sum(one != other for one, other in zip(cells, ready, strict=True))
@@ -251,7 +249,7 @@ def _labels(
         return None
     if question.kind.startswith(("select", "rank")):
         if lists_people(facts, form_id, question) or (
-            question.file_name and not any(c.labels for c in labels.all_choices(facts, form_id, question.name))
+            question.file_name and not labels.choice_languages(facts, form_id, question.name)
         ):
             return None
         return [_labelled(facts, form_id, question, cell) for cell in cells]
@@ -262,9 +260,9 @@ def _labels(
 
 def _label_title(facts: Facts, form_id: str, question: Question | None) -> str:
     """What heads the labels of a question's choices: in which language they are, where all are in one that is named."""
-    offered = labels.all_choices(facts, form_id, question.name) if question else ()
-    languages = {labels.language_of(c.labels, facts.config.mission.label_languages) for c in offered if c.labels}
-    language = languages.pop() if len(languages) == 1 else "" if languages else facts.config.mission.label_languages[0]
+    languages = labels.choice_languages(facts, form_id, question.name) if question else ()
+    own = facts.config.mission.label_languages[0]
+    language = next(iter(languages)) if len(languages) == 1 else "" if languages else own
     if language in _LABEL_IN:
         return t(_LABEL_IN[language])
     return t("Label ({language})", language=language) if language else t("Label")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
@@ -13,7 +13,7 @@ from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.lazy import pd
-from kobo_sync.model import Class, Document, Question, Scope
+from kobo_sync.model import Choice, Class, Document, Question, Scope
 
 NAME = "data_workbook"
 TITLE = later("Data")
@@ -22,6 +22,9 @@ CLASS: Class = "pseudonymised"
 PATH = FileName("donnees.xlsx", "data.xlsx")
 
 _CODES, _KEYS = later("Codes"), later("Keys")  # names of sheets
+_MOST_CHOICES = (
+    200  # of a list that the codebook gives whole: of 1,500 communes each zone's would be ten times its data
+)
 _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
 
 
@@ -80,9 +83,9 @@ def keys_sheet(facts: Facts) -> excel.Sheet:
 
 
 def codebook_sheet(facts: Facts, sheets: Sequence[excel.Sheet]) -> excel.Sheet:
-    """The choices of every question that *sheets* show, with their labels; of lists of persons never any."""
+    """The choices of every question that *sheets* show, with their labels; of lists of persons never any, of long ones those that are answered."""
     shown = {(facts.form_of(sheet.name), column.question) for sheet in sheets for column in sheet.columns}
-    codebook = _codebook(facts, shown)
+    codebook = _codebook(facts, shown, lambda form_id, question: _answered(facts, sheets, form_id, question))
     retired = [
         [facts.form_of(sheet.name), column.name, "", column.title]
         for sheet in sheets
@@ -112,6 +115,7 @@ def read_me_lines(facts: Facts, told: Mapping[str, Told], *, nominative: bool) -
         ),
         *([] if nominative else _what_was_done(facts, told)),
         *(t(line, keys=t(_KEYS), codes=t(_CODES), next_part=t(excel.NEXT_PART)) for line in (*kept, *_HOW_TO_READ)),
+        *([t(_LONG_LISTS, codes=t(_CODES), n=_MOST_CHOICES)] if _has_long_lists(facts) else ()),
     ]
     return [typography.spaced(line) for line in lines]
 
@@ -119,6 +123,7 @@ def read_me_lines(facts: Facts, told: Mapping[str, Told], *, nominative: bool) -
 _ALL_KEPT = later(
     "All columns are kept: this file names persons. The list of codes (“{keys}”) says who is who in the pseudonymised files."
 )
+_LONG_LISTS = later("Of lists of more than {n} choices, “{codes}” has those that are answered in these data.")
 _HOW_TO_READ = (
     later(
         "In a row without consent only the zone and the refusal remain. An empty cell is a missing answer, never a zero."
@@ -221,8 +226,34 @@ def _read_me(facts: Facts, sheets: list[excel.Sheet], told: Mapping[str, Told], 
     return excel.Sheet(t("Read me"), columns, rows, intro=intro, filtered=False)
 
 
-def _codebook(facts: Facts, shown: set[tuple[str, str]]) -> excel.Sheet:
+def _answered(facts: Facts, sheets: Sequence[excel.Sheet], form_id: str, question: Question) -> frozenset[str]:
+    """The codes that *sheets* have of *question*; of a cell that holds several each of them."""
+    cells = {
+        str(row[at])
+        for sheet in sheets
+        if facts.form_of(sheet.name) == form_id
+        for at, column in enumerate(sheet.columns)
+        if column.question == question.name and not column.labels_of
+        for row in sheet.rows
+    }
+    return frozenset(code for cell in cells for code in (cell, *cell.split()))
+
+
+def _has_long_lists(facts: Facts) -> bool:
+    """Whether a codebook leaves out what is not answered."""
+    return any(
+        len(_offered(facts, form_id, question)) > _MOST_CHOICES
+        for form_id, form in facts.forms.items()
+        for question in form.questions
+        if question.kind not in _NO_CHOICE_KINDS
+    )
+
+
+def _codebook(
+    facts: Facts, shown: set[tuple[str, str]], answered: Callable[[str, Question], Container[str]]
+) -> excel.Sheet:
     languages = facts.config.mission.languages
+    first, *others = languages
     columns = [excel.Column(t("Form"), width=16), excel.Column(t("Question"), width=22)]
     columns += [excel.Column(t("Type"), width=16), excel.Column(t("Label of the question"), width=46)]
     columns += [excel.Column(t("Code"), width=20)]
@@ -234,21 +265,25 @@ def _codebook(facts: Facts, shown: set[tuple[str, str]]) -> excel.Sheet:
             if (form_id, question.name) not in shown or question.kind in _NO_CHOICE_KINDS:
                 continue
             start = [form_id, question.name, question.kind, labels.question(facts, form_id, question.name)]
-            offered = _choices(facts, form_id, question)
-            rows += [[*start, code, *texts] for code, texts in offered] or [[*start, "", *[""] * len(languages)]]
+            offered = _offered(facts, form_id, question)
+            if len(offered) > _MOST_CHOICES:
+                codes = answered(form_id, question)
+                offered = [item for item in offered if item.name in codes]
+            rows += [
+                [
+                    *start,
+                    item.name,
+                    labels.pick(item.labels, [first], ""),
+                    *(item.labels.get(each, "") for each in others),
+                ]
+                for item in offered
+            ] or [[*start, "", *[""] * len(languages)]]
     return excel.Sheet(t(_CODES), columns, rows)
 
 
-def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, list[str]]]:
-    """(code, label per language) of the question's choices; the mission's zones where the list is theirs."""
-    languages = facts.config.mission.languages
+def _offered(facts: Facts, form_id: str, question: Question) -> Sequence[Choice]:
+    """The question's choices, none where they are persons; the mission's zones where the list is theirs."""
     offered = () if lists_people(facts, form_id, question) else labels.all_choices(facts, form_id, question.name)
-    if offered:
-        first, *others = languages
-        return [
-            (item.name, [labels.pick(item.labels, [first], ""), *(item.labels.get(each, "") for each in others)])
-            for item in offered
-        ]
-    if question.name == facts.config.forms[form_id].fields.get("zone"):
-        return [(zone.code, [zone.labels.get(language, "") for language in languages]) for zone in facts.config.zones]
-    return []
+    if not offered and question.name == facts.config.forms[form_id].fields.get("zone"):
+        return [Choice(zone.code, zone.labels) for zone in facts.config.zones]
+    return offered

@@ -94,8 +94,10 @@ def place(facts: Facts) -> str:
 
 def zones_of_mission(facts: Facts) -> str:
     """The mission's zones by name; of many how many they are, for the names would fill pages."""
-    names = [labels.zone(facts, zone.code) for zone in facts.config.zones]
-    return typography.listing(names) if len(names) <= MOST_ZONES else tn("{n} zone", "{n} zones", len(names))
+    zones = facts.config.zones
+    if len(zones) > MOST_ZONES:
+        return tn("{n} zone", "{n} zones", len(zones))
+    return typography.listing([labels.zone(facts, zone.code) for zone in zones])
 
 
 def held_on(facts: Facts) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.config.config import FormSettings
+from kobo_sync.config.config import Config, FormSettings
 from kobo_sync.config.file_names import TOOLS
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.kit_blocks import kit_blocks, needless
@@ -86,7 +86,7 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
         [
             path,
             hashlib.sha256(template).hexdigest(),
-            facts.config.model_dump_json(exclude={"secrets"}),
+            _settings_hash(facts.config),
             *logos,
             *forms,
             *expected,
@@ -110,6 +110,19 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
         _made.clear()
     _made[key] = [tool, *_made.get(key, [])[:3]]
     return tool
+
+
+# Of many zones the settings are long. Holding them keeps their identity from being given to others.
+_last_settings: list[tuple[Config, str]] = []
+
+
+def _settings_hash(config: Config) -> str:
+    last, settings_hash = _last_settings[0] if _last_settings else (None, "")
+    if last is not config:
+        text = config.model_dump_json(exclude={"secrets"})
+        settings_hash = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        _last_settings[:] = [(config, settings_hash)]
+    return settings_hash
 
 
 def _findings(path: str, notes: tuple[Note, ...]) -> tuple[Finding, ...]:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from docx import Document as open_docx
@@ -30,6 +31,7 @@ _LEFT = re.compile(r"\{\{|\}\}")
 PART, CONTENTS = "partie", "sommaire"
 TO_WRITE = "✍ "  # what the hint of a prose slot begins with
 _GREY = "767676"  # light, and still read by weak eyes on white
+_TEMPLATES = 64  # whose marks are remembered: zone after zone has the same
 
 NoteKind = Literal[
     "unknown",
@@ -180,6 +182,7 @@ def _name(mark: re.Match[str]) -> str:
     return re.sub(r"\s*:\s*", ":", mark[1].partition("|")[0].strip(), count=1)
 
 
+@lru_cache(maxsize=_TEMPLATES)
 def blocks_of(template: bytes, name: str) -> frozenset[str]:
     """The names of the blocks that *template* has a place for. Raises: DocumentError when it is no Word file."""
     paragraphs = opened(template, name).element.body.iter(f"{W}p")
@@ -187,6 +190,7 @@ def blocks_of(template: bytes, name: str) -> frozenset[str]:
     return frozenset(mark.partition(":")[2] for mark in marks if mark.startswith(f"{islands.BLOCK}:"))
 
 
+@lru_cache(maxsize=_TEMPLATES)
 def marks_of_title(template: bytes, name: str) -> frozenset[str]:
     """The marks in the first line of *template*, as `Content.needless` has them. Raises: DocumentError when it is no Word file."""
     lines = (islands.plain(paragraph) for paragraph in opened(template, name).element.body.iter(f"{W}p"))
