@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from heapq import merge
+from itertools import accumulate, chain, count, groupby, repeat
+from operator import itemgetter
 
 from kobo_sync.analysis import meaning, words
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs, note
 from kobo_sync.analysis.names import folded_word, phone_key
+from kobo_sync.analysis.ordered_texts import OrderedTexts
 from kobo_sync.config.config import Config
 from kobo_sync.forms.classes import METADATA, classes
+from kobo_sync.lazy import cached_property
 from kobo_sync.model import Choice, Form
 
 _NAME_MEANINGS = ("family_name", "given_name", "name_ar")
@@ -33,29 +39,57 @@ class People:
     codes: tuple[str, ...] = ()
 
 
+# What a word tells: a name where it stands with a capital; without one too; family and given name in one, in any case.
+ALONE, SMALL, GLUED = 1, 2, 4
+
+
 @dataclass(frozen=True)
 class Names:
     """What tells persons, made comparable (`words.key`).
 
-    *alone*: names wherever they stand with a capital, *small* without one too, *glued*: family and given name in one,
-    in any case; *people*: word → the numbers of the persons whose names hold it; *phones* (`phone_key`), *numbers*
-    and *codes* in small letters; *common* are the words of places, organisations and needs. *sorted*: the first three.
+    *words*, and for each by its place what it tells (`ALONE`, `SMALL`, `GLUED`, added) in *tells*, and in *ends* where the
+    numbers of those whose names hold it end in *persons* (both four bytes each); those after a ~ are `folded_word`.
+    *phones* (`phone_key`), *numbers* and *codes* in small letters; *common* are the words of places, organisations and needs.
     """
 
-    alone: frozenset[str]
-    small: frozenset[str]
-    glued: frozenset[str]
-    people: Mapping[str, tuple[int, ...]]
-    phones: frozenset[str]
-    numbers: frozenset[str]
-    codes: frozenset[str]
+    words: OrderedTexts
+    tells: bytes
+    ends: bytes
+    persons: bytes
+    phones: OrderedTexts
+    numbers: OrderedTexts
+    codes: OrderedTexts
     common: frozenset[str]
-    sorted: tuple[str, ...]
 
-    def begin_with(self, text: str) -> bool:
-        """Whether one of the words that are looked for begins with *text*: a search goes on as long as one does."""
-        place = bisect_left(self.sorted, text)
-        return place < len(self.sorted) and self.sorted[place].startswith(text)
+    def told_by(self, text: str) -> int | None:
+        """What *text* tells, 0 for nothing; None where no word begins with it either: a search goes on as long as one does."""
+        place = self._place(text)
+        return place if place is None else self.tells[place] if place >= 0 else 0
+
+    def has_number(self, key: str) -> bool:
+        """Whether *key* is somebody's phone or other number."""
+        return not key.isalpha() and (key in self.phones or key in self.numbers)
+
+    def persons_of(self, word: str) -> Sequence[int]:
+        """The numbers of the persons whose names hold *word*."""
+        place = self._place(word)
+        return () if place is None or place < 0 else self.persons_at(place)
+
+    def persons_at(self, place: int) -> Sequence[int]:
+        """The numbers of the persons whose names hold the word at this place."""
+        return self._persons[self._ends[place - 1] if place else 0 : self._ends[place]]
+
+    @cached_property
+    def _place(self) -> Callable[[str], int | None]:
+        return lru_cache(maxsize=1 << 14)(self.words.find)  # the words of texts come again and again
+
+    @cached_property
+    def _ends(self) -> memoryview[int]:
+        return memoryview(self.ends).cast("I")
+
+    @cached_property
+    def _persons(self) -> memoryview[int]:
+        return memoryview(self.persons).cast("I")
 
 
 # ── gathered ────────────────────────────────────────────────────────────────
@@ -162,34 +196,33 @@ def names_in(facts: Facts, common: frozenset[str] | None = None) -> Names:
     parts += [People((((trainer,),),))] if trainer else []
     if common is None:
         return comparable(parts, common_words(facts))
-    return replace(comparable(parts, common), common=frozenset(), sorted=())
+    return replace(comparable(parts, common), common=frozenset())
 
 
 def together(parts: Iterable[Names], common: frozenset[str]) -> Names:
     """The names of several parts, whose persons are told apart; *common* are the words of all."""
-    sets: dict[str, set[str]] = {name: set() for name in ("alone", "small", "glued", "phones", "numbers", "codes")}
-    people: dict[str, tuple[int, ...]] = {}
-    first = 0
-    for part in parts:
-        own = {word: word for word in part.people}  # a word is in several of a part's sets: it is kept once
-        for name, all_words in sets.items():
-            all_words.update(own.setdefault(word, word) for word in getattr(part, name))
-        last = first
-        moved: dict[tuple[int, ...], tuple[int, ...]] = {}  # most words are one person's: that number is kept once
-        for word, persons in part.people.items():
-            if persons not in moved:
-                moved[persons] = tuple(first + person for person in persons)
-                last = max(last, first + max(persons, default=0))
-            numbers = moved[persons]
-            people[own.get(word, word)] = (*people[word], *numbers) if word in people else numbers
-        first = last
-    return Names(
-        **{name: frozenset(sets.pop(name)) for name in ("phones", "numbers", "codes")},
-        sorted=tuple(sorted(sets["alone"] | sets["small"] | sets["glued"])),
-        **{name: frozenset(sets.pop(name)) for name in ("alone", "small", "glued")},
-        people=people,
-        common=common,
-    )
+    parts = list(parts)
+    before = [0, *accumulate(max(memoryview(part.persons).cast("I"), default=0) for part in parts)]
+    tells, ends, persons = bytearray(), array("I"), array("I")
+
+    def merged() -> Iterator[str]:
+        places = (zip(part.words, repeat(n), count(), strict=False) for n, part in enumerate(parts))
+        for word, same in groupby(merge(*places), key=itemgetter(0)):
+            told = 0
+            for _, n, place in same:
+                told |= parts[n].tells[place]
+                persons.extend(before[n] + person for person in parts[n].persons_at(place))
+            tells.append(told)
+            ends.append(len(persons))
+            yield word
+
+    ordered = OrderedTexts.of(merged())
+    phones, numbers, codes = (_of_all(getattr(part, name) for part in parts) for name in ("phones", "numbers", "codes"))
+    return Names(ordered, bytes(tells), ends.tobytes(), persons.tobytes(), phones, numbers, codes, common)
+
+
+def _of_all(parts: Iterable[OrderedTexts]) -> OrderedTexts:
+    return OrderedTexts.of(text for text, _ in groupby(merge(*parts)))
 
 
 def common_words(facts: Facts) -> frozenset[str]:
@@ -209,9 +242,7 @@ def common_words(facts: Facts) -> frozenset[str]:
 def comparable(parts: Iterable[People], common: frozenset[str]) -> Names:
     """*parts* as a reader of texts asks for them; *common* words are nobody's name alone."""
     never = common | words.NOT_NAMES | words.PARTICLES | words.TITLES
-    alone: set[str] = set()
-    small: set[str] = set()
-    glued: set[str] = set()
+    tells: dict[str, int] = {}
     people: dict[str, set[int]] = {}
     numbers: set[str] = set()
     codes: set[str] = set()
@@ -230,23 +261,32 @@ def comparable(parts: Iterable[People], common: frozenset[str]) -> Names:
                         if len(word) > 2 and word not in words.PARTICLES | words.TITLES:
                             people.setdefault("~" + folded_word(word), set()).add(n)
                     telling = [word for word in (*own, *joined) if word not in never and not set(own) <= never]
-                    alone |= {word for word in telling if len(word) >= _shortest(word)}
-                    small |= {word for word in telling if len(word) >= _SHORTEST_SMALL and word not in words.HOMONYMS}
+                    for word in telling:
+                        tells[word] = tells.get(word, 0) | _told(word)
                     others = [word for other in lists[:at] + lists[at + 1 :] for word in other]
-                    glued |= set(_glued(own, others))
+                    for word in _glued(own, others):
+                        tells[word] = tells.get(word, 0) | GLUED
         numbers |= set(part.numbers)
         codes |= {code.casefold() for code in part.codes if _LIKE_A_CODE.fullmatch(code)}
+    people.pop("~", None)
+    ordered = sorted({*tells, *people})
+    persons = [sorted(people.get(word, ())) for word in ordered]
     return Names(
-        alone=frozenset(alone),
-        small=frozenset(small),
-        glued=frozenset(glued),
-        people={word: tuple(sorted(persons)) for word, persons in people.items() if word != "~"},
-        phones=frozenset(map(phone_key, numbers)) - {""},
-        numbers=frozenset(map(number_key, numbers)) - {""},
-        codes=frozenset(codes),
+        words=OrderedTexts.of(ordered),
+        tells=bytes(tells.get(word, 0) for word in ordered),
+        ends=array("I", accumulate(map(len, persons))).tobytes(),
+        persons=array("I", chain.from_iterable(persons)).tobytes(),
+        phones=OrderedTexts.of(sorted({phone_key(number) for number in numbers} - {""})),
+        numbers=OrderedTexts.of(sorted({number_key(number) for number in numbers} - {""})),
+        codes=OrderedTexts.of(sorted(codes)),
         common=common,
-        sorted=tuple(sorted(alone | small | glued)),
     )
+
+
+def _told(word: str) -> int:
+    """What a word of a name tells by itself."""
+    alone = ALONE if len(word) >= _shortest(word) else 0
+    return alone | (SMALL if len(word) >= _SHORTEST_SMALL and word not in words.HOMONYMS else 0)
 
 
 def _shortest(word: str) -> int:

@@ -13,6 +13,8 @@ A person is one wherever they come:
 from __future__ import annotations
 
 import hashlib
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -97,18 +99,8 @@ def registered(facts: Facts) -> Mapping[str, Person]:
 @memo_in_process
 def registered_in(facts: Facts) -> Mapping[str, Person]:
     """Registered persons of these rows by key; the first registration of a code stays, as in the roster that phones show."""
-    return _by_key(row for rows in registrations_by_zone(facts).values() for row in rows)
-
-
-def everybody_in(facts: Facts) -> Mapping[str, Person]:
-    """`registered_in` for those who hold a whole mission's persons: in little memory, and nowhere else."""
-    small = Small()
-    zones = registrations_by_zone(facts).values()
-    return _by_key((order, small.person(person)) for rows in zones for order, person in rows)
-
-
-def _by_key(rows: Iterable[tuple[meaning.Order, Person]]) -> dict[str, Person]:
     people: dict[str, Person] = {}
+    rows = (row for rows in registrations_by_zone(facts).values() for row in rows)
     for _, person in sorted(rows, key=lambda row: row[0]):
         people.setdefault(person.key, person)
     return people
@@ -211,7 +203,7 @@ def keys_seen(facts: Facts) -> Mapping[str, tuple[str, ...]]:
 def from_elsewhere(everybody: Mapping[str, Person], zone: str, keys: Iterable[str]) -> list[Person]:
     """Who of *everybody* is registered in another zone than the one whose rows have these *keys* (`keys_seen`), by key."""
     bearers = bearers_of(everybody)
-    seen = {person.key: person for key in keys for person in bearers.get(key, ())}
+    seen = {person.key: person for key in keys for person in bearers.of(key)}
     seen |= {key: everybody[key] for key in keys if key in everybody}
     return [person for _, person in sorted(seen.items()) if person.zone != zone]
 
@@ -250,7 +242,7 @@ def likeness(one: Mapping[str, str], other: Mapping[str, str]) -> Literal["same"
 
 
 # Holding the people keeps their id from being given to others.
-_last_bearers: list[tuple[Mapping[str, Person], dict[str, list[Person]]]] = [({}, {})]
+_last_bearers: list[tuple[Mapping[str, Person], Bearers]] = []
 Place = tuple[str, str]  # a zone and the key of a person in it
 
 
@@ -301,9 +293,10 @@ def identified_by_zone(facts: Facts) -> Mapping[str, ZoneIdentified]:
     people: dict[Place, Person] = {}
     walk_in_names: dict[Place, str] = {}  # (zone, name) → key
     cells = {str(name): table[name].tolist() for name in table}
-    columns = (map(meaning.text, cells[name]) for name in ("zone", "person"))
-    for at, (zone, code) in enumerate(zip(*columns, strict=True)):
-        person = everybody.get(code) if code != not_listed else None
+    zones, codes = ([*map(meaning.text, cells[name])] for name in ("zone", "person"))
+    picked = {code: everybody[code] for code in {*codes} - {not_listed} if code in everybody}
+    for at, (zone, code) in enumerate(zip(zones, codes, strict=True)):
+        person = picked.get(code)
         if person is None:
             row = {name: column[at] for name, column in cells.items()}
             person = _stranger(row, zone, "" if code == not_listed else code, bearers, walk_in_names)
@@ -329,33 +322,50 @@ def identified_by_zone(facts: Facts) -> Mapping[str, ZoneIdentified]:
     return {zone: ZoneIdentified(keys, tuple(mine)) for zone, (keys, mine) in by_zone.items()}
 
 
-def bearers_of(everybody: Mapping[str, Person]) -> Mapping[str, list[Person]]:
-    """Name → who bears it among *everybody*, in their order; worked out once for the zones that ask for the same people in turn."""
-    people, bearers = _last_bearers[0]
-    if people is not everybody:
-        bearers = {}
-        for person in everybody.values():
-            for name in person.names:
-                bearers.setdefault(name, []).append(person)
-        _last_bearers[0] = everybody, bearers
-    return bearers
+class Bearers:
+    """Who bears a name among *everybody*: looked up by a number for each name of each person, in a tenth of a dictionary's memory."""
+
+    def __init__(self, everybody: Mapping[str, Person]) -> None:
+        self._everybody, self._keys = everybody, tuple(everybody)
+        people = enumerate(everybody.values())
+        self._numbers = array("Q", sorted(_first(name) + at for at, person in people for name in person.names))
+
+    def of(self, name: str) -> list[Person]:
+        """The bearers of *name*, in the order of everybody."""
+        first = _first(name)
+        here = slice(*(bisect_left(self._numbers, end) for end in (first, first + len(self._keys))))
+        bearers = []
+        for number in dict.fromkeys(self._numbers[here]):
+            person = self._everybody[self._keys[number - first]]
+            bearers += [person] * person.names.count(name)  # other names may have the same number
+        return bearers
+
+
+def _first(name: str) -> int:
+    """The number of *name*, with room after it for that of a person; within this process alone."""
+    return (hash(name) & 0xFFFFFFFF) << 32
+
+
+def bearers_of(everybody: Mapping[str, Person]) -> Bearers:
+    """The bearers of names among *everybody*; worked out once for the zones that ask for the same people in turn."""
+    if not _last_bearers or _last_bearers[0][0] is not everybody:
+        _last_bearers[:] = [(everybody, Bearers(everybody))]
+    return _last_bearers[0][1]
 
 
 def forget_bearers() -> None:
     """Give up whom `bearers_of` was asked for last: nobody asks for zone after zone any more."""
-    _last_bearers[0] = {}, {}
+    _last_bearers.clear()
 
 
-def _stranger(
-    row: Mapping[Any, Any], zone: str, code: str, bearers: Mapping[str, list[Person]], walk_ins: dict[Place, str]
-) -> Person:
+def _stranger(row: Mapping[Any, Any], zone: str, code: str, bearers: Bearers, walk_ins: dict[Place, str]) -> Person:
     """The person of a row that picked nobody who is registered: with an unknown code, the bearer of the name here, or a walk-in."""
     traits = _traits(row)
     if code:
         return Person(code, zone, code, False, traits, {})
     own = names(traits)
     for name in own:
-        here = [person for person in bearers.get(name, ()) if person.zone == zone]
+        here = [person for person in bearers.of(name) if person.zone == zone]
         if here:
             if len(here) == 1:
                 return here[0]
@@ -367,11 +377,11 @@ def _stranger(
     return Person(key, zone, "", False, traits, {})
 
 
-def _registered_elsewhere(person: Person, bearers: Mapping[str, list[Person]]) -> Person | None:
+def _registered_elsewhere(person: Person, bearers: Bearers) -> Person | None:
     """The one person registered in another zone who is this walk-in."""
     if person.home is not None:
         return None
-    bearing = {other.key: other for name in person.names for other in bearers.get(name, ())}
+    bearing = {other.key: other for name in person.names for other in bearers.of(name)}
     same = [
         other
         for other in bearing.values()

@@ -15,7 +15,7 @@ from kobo_sync.analysis import words
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.analysis.names import folded_word, phone_key
-from kobo_sync.analysis.people import Names, names_of, number_key
+from kobo_sync.analysis.people import ALONE, GLUED, SMALL, Names, names_of, number_key
 from kobo_sync.language.catalogue import later, t
 
 NAME, PHONE, MAIL = later("[name masked]"), later("[phone masked]"), later("[address masked]")
@@ -91,6 +91,7 @@ class Reader:
         self._mark = re.compile(f"({'|'.join(map(re.escape, self._masks.values()))})")
         self._stops = words.STOPS | names.common
         self.quoted = lru_cache(maxsize=1 << 12)(self._quoted)
+        self._persons = lru_cache(maxsize=1 << 10)(self._persons_of)  # the same words come again and again
 
     def _quoted(self, text: str, code: Callable[[str], str] | None = None, asks_who: bool = False) -> Quoted:
         """*text* with what tells persons masked; word for word otherwise.
@@ -112,7 +113,7 @@ class Reader:
         text = each(_MAIL, lambda _: hide(MAIL), text)
         text = each(_HANDLE, lambda _: hide(MAIL), text)
         if any(map(str.isdigit, text)):
-            text = each(_CODE, lambda m: self._code(m[0], code, hide), text) if self._names.codes else text
+            text = each(_CODE, lambda m: self._code(m[0], code, hide), text) if self._names.codes.pieces else text
             text = each(_LABELLED, lambda m: m[1] + m[2] + hide(NUMBER), text)
             text = each(_CARD, lambda _: hide(NUMBER), text)
             text = each(_SERIES, lambda m: hide(NUMBER) if self._is_registered(m[0]) else m[0], text)
@@ -191,9 +192,10 @@ class Reader:
         for form in found[at].forms:
             joined, capitals, is_close = form, found[at].is_capital, True
             for n in range(1, _MOST_WORDS + 1):
-                if not self._names.begin_with(joined):
+                told = self._names.told_by(joined)
+                if told is None:
                     break
-                if self._tells(joined, n, capitals, is_close, found, at, is_place):
+                if told and self._tells(told, n, capitals, is_close, found, at, is_place):
                     longest = max(longest, n)
                 if at + n >= len(found) or not _TIGHT.fullmatch(found[at + n - 1].gap):
                     break
@@ -204,32 +206,33 @@ class Reader:
         return longest
 
     def _tells(
-        self, joined: str, n: int, capitals: bool, is_close: bool, found: Sequence[_Word], at: int, is_place: bool
+        self, told: int, n: int, capitals: bool, is_close: bool, found: Sequence[_Word], at: int, is_place: bool
     ) -> bool:
-        if joined in self._names.glued:
+        if told & GLUED:
             return True
         following = found[at + n] if at + n < len(found) else None
         if is_place or (following is not None and following.text in words.ROMAN and found[at + n - 1].gap == " "):
             return False  # Avenue Mohammed V
-        return (joined in self._names.small and (is_close or n > 1)) or (joined in self._names.alone and capitals)
+        return bool(told & SMALL and (is_close or n > 1)) or bool(told & ALONE and capitals)
 
     def _pairs(self, found: Sequence[_Word], named: set[int]) -> None:
         """Add words of one person's name side by side, in any case and spelling, whatever particle stands between."""
-        before: tuple[int, set[int]] | None = None
+        before: tuple[int, frozenset[int]] | None = None
         for at, word in enumerate(found):
-            people = self._people(word)
+            people = self._persons(word.text)
             is_near = before is not None and all(_TIGHT.fullmatch(found[k].gap) for k in range(before[0], at))
             if before is not None and is_near and (people & before[1] or (people and {before[0], at} & named)):
                 named |= {before[0], at}
             if people or (word.key not in words.PARTICLES and len(word.text) > 1):
                 before = (at, people) if people else None
 
-    def _people(self, word: _Word) -> set[int]:
-        people = self._names.people
-        persons: set[int] = set().union(*(people.get(form, ()) for form in word.forms))
-        if word.is_latin and len(word.key) > 2 and word.key not in self._stops:
-            persons.update(people.get("~" + folded_word(word.key), ()))
-        return persons
+    def _persons_of(self, word: str) -> frozenset[int]:
+        """The numbers of the persons one of whose names *word* may be, in any spelling."""
+        key, forms = _forms(word)
+        spellings = [*forms]
+        if (word[0].isupper() or word[0].islower()) and len(key) > 2 and key not in self._stops:
+            spellings.append("~" + folded_word(key))
+        return frozenset().union(*map(self._names.persons_of, spellings))
 
     def _after_titles(self, found: Sequence[_Word], named: set[int]) -> None:
         """Add the names that follow a title, registered or not; of a title that places begin with, those that are no place."""
@@ -344,8 +347,7 @@ def shown(facts: Facts, text: str, *, asks_who: bool = False) -> str:
 
 def met(names: Names, keys: Collection[str]) -> list[str]:
     """Which of the words and numbers of some texts (`keys_in`) somebody of *names* is told by."""
-    own = frozenset(keys)
-    return sorted(own & names.alone | own & names.small | own & names.glued | own & names.phones | own & names.numbers)
+    return sorted(key for key in frozenset(keys) if names.told_by(key) or names.has_number(key))
 
 
 def keys_in(texts: Iterable[str]) -> set[str]:

@@ -19,10 +19,11 @@ def check(facts: Facts) -> Iterator[Finding]:
     sheets = registrations(facts)
     if not sheets:
         return
-    people = registered(facts).values()
-    counts = Counter((person.zone, person.traits["group"]) for person in people)
-    by_zone = Counter(person.zone for person in people)
-    by_sex = Counter((person.zone, person.traits["sex"]) for person in people)
+    counts, by_zone, by_sex = Counter[tuple[str, str]](), Counter[str](), Counter[tuple[str, str]]()
+    for person in registered(facts).values():
+        counts[person.zone, person.traits["group"]] += 1
+        by_zone[person.zone] += 1
+        by_sex[person.zone, person.traits["sex"]] += 1
     form_id = sheets[0].form_id
     for zone in facts.config.zones:
         has_finding = False

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.names import phone_key
-from kobo_sync.analysis.persons import Person, Place, identified, keys_over_zones, likeness, registered
+from kobo_sync.analysis.persons import Person, Place, bearers_of, identified, keys_over_zones, likeness, registered
 from kobo_sync.checks.duplicates import identities_by_zone
 from kobo_sync.checks.sheet import Sheet, digest, registrations, sheets
 from kobo_sync.checks.sheet import sheet as sheet_of
@@ -49,10 +49,11 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _not_listed(facts: Facts) -> Iterator[Finding]:
     """Persons on no list of their zone who bear the name of somebody of another: whether they count as one (`persons`) or as two."""
     known = identified(facts)
-    bearers: dict[str, list[Person]] = {}
-    for person in (*registered(facts).values(), *known.walk_ins):
+    bearers = bearers_of(registered(facts))
+    walk_ins: dict[str, list[Person]] = {}
+    for person in known.walk_ins:
         for name in person.names:
-            bearers.setdefault(name, []).append(person)
+            walk_ins.setdefault(name, []).append(person)
     merged = keys_over_zones(known.walk_ins)
     told: set[Place] = set()
     nobody = {"", facts.config.codes.not_listed}
@@ -63,7 +64,7 @@ def _not_listed(facts: Facts) -> Iterator[Finding]:
                 continue
             told.add(place)
             person = known.people[place]
-            others = {p.key: p for name in person.names for p in bearers.get(name, ())}
+            others = {p.key: p for name in person.names for p in (*bearers.of(name), *walk_ins.get(name, ()))}
             for other in others.values():
                 is_earlier = other.home is not None or (other.zone, other.key) in told
                 if other.zone != person.zone and is_earlier:

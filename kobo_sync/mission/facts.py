@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 
+from kobo_sync.analysis.everybody import everybody_in
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import Names, asked_of_people, common_words, names_in, names_of, together
-from kobo_sync.analysis.persons import everybody_in, keys_seen, registered
+from kobo_sync.analysis.persons import keys_seen, registered
 from kobo_sync.forms.sheets import Book
 from kobo_sync.lazy import cached_property, pd
 from kobo_sync.mission.mission import Mission
