@@ -130,7 +130,7 @@ def _rating(rating: Rating) -> float | None:
 
 
 def _zones(facts: Facts) -> list[str]:
-    return [zone.code for zone in facts.config.zones if zone_number(facts, zone.code, "needs").shown]
+    return [zone.code for zone in present.zones_of(facts) if zone_number(facts, zone.code, "needs").shown]
 
 
 # ── mentions and scores ─────────────────────────────────────────────────────

@@ -25,7 +25,7 @@ from kobo_sync.deliverables.attendance_list import masked_phone
 from kobo_sync.documents.word import writer
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.classes import classes, erased
-from kobo_sync.model import Finding, Question
+from kobo_sync.model import Choice, Finding, Question
 
 ZONE = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook", "data_quality", "zone_sheet")
 
@@ -161,6 +161,27 @@ def test_the_workbook_keeps_codes_labels_and_walk_ins() -> None:
     assert not {"BER-01", "HL-01"} & set(values), "the code of the attendance list is its key (part 7, A4)"
     assert '=HYPERLINK("http://x","clic") : 50 % à revoir ?' in values
     assert not any(family in values for family in FAMILIES)
+
+
+def test_of_a_long_list_the_codes_have_what_is_answered() -> None:
+    """A zone's workbook among hundreds of zones is not ten times its data; a list of few choices is there as a whole."""
+    facts = make_facts(3)
+    zones = tuple(Choice(zone.code, zone.labels) for zone in facts.config.zones)
+    book = openpyxl.load_workbook(io.BytesIO(built("data_workbook", facts)["donnees.xlsx"]))
+    whole = [row for row in book["Codes"].iter_rows(values_only=True) if row[1] != "zone"]
+    others = tuple(Choice(f"zone_{n}", {"fr": f"Zone {n}", "ar": f"منطقة {n}"}) for n in range(200))
+    for more, expected in ((others, {"bertat"}), (others[:190], {c.name for c in (*zones, *others[:190])})):
+        catalogues = {**facts.catalogues, "zones.csv": (*more[:100], *zones, *more[100:])}
+        content = built("data_workbook", replace(facts, catalogues=catalogues))["donnees.xlsx"]
+        book = openpyxl.load_workbook(io.BytesIO(content))
+        codes = list(book["Codes"].iter_rows(values_only=True))
+        rows = [row for row in codes if row[1] == "zone"]
+        assert {row[4] for row in rows} == expected and "Bertat" in {row[5] for row in rows}
+        assert len({row[0] for row in rows}) > 3  # forms
+        assert [row for row in codes if row[1] != "zone"] == whole
+        sentence = "Pour les listes de plus de 200 choix, « Codes » ne donne que les choix répondus dans ces données."
+        read_me = [str(row[0]).replace("\u202f", " ").replace("\u00a0", " ") for row in book.worksheets[0].values]
+        assert (sentence in read_me) == (more is others)
 
 
 def test_a_looked_up_name_is_dropped_from_the_workbook() -> None:
