@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process
 from kobo_sync.analysis.names import name_key
 from kobo_sync.analysis.row_zones import row_zones, says_zone
 from kobo_sync.config.config import FormSettings, Role
@@ -94,10 +94,20 @@ def refused_by_zone(facts: Facts, role: Role) -> Mapping[str, int]:
     return rows(facts, role).refused
 
 
-@memo_by_zone
-def usable_by_zone(facts: Facts, role: Role) -> Mapping[str, int]:
+def usable_by_zone(facts: Facts, role: Role) -> dict[str, int]:
     """The `rows` of *role*, by zone."""
-    return Counter(map(text, rows(facts, role).table["zone"].tolist()))
+    return {zone: sum(by_form.values()) for zone, by_form in usable_by_form(facts, role).items()}
+
+
+@memo_by_zone
+def usable_by_form(facts: Facts, role: Role) -> Mapping[str, Mapping[str, int]]:
+    """The `rows` of *role*: zone → form → how many."""
+    table = rows(facts, role).table
+    zones: dict[str, dict[str, int]] = {}
+    for place, form_id in zip(table["zone"].tolist(), table["form_id"].tolist(), strict=True):
+        by_form = zones.setdefault(text(place), {})
+        by_form[form_id] = by_form.get(form_id, 0) + 1
+    return zones
 
 
 @memo_in_process
@@ -131,18 +141,18 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     return stacked.merge(parents, on="root_uuid", how="inner", validate="m:1")
 
 
-def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, list[float]]:
-    """What the items of `detail` are given as numbers: the answer that means *item* → the finite numbers that mean *rating*, zone after zone."""
-    ratings: dict[str, list[float]] = {}
+def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, Counter[float]]:
+    """What the items of `detail` are given as numbers: the answer that means *item* → each finite number that means *rating*, and how often."""
+    ratings: dict[str, Counter[float]] = {}
     for by_item in rated_by_zone(facts, role, item, rating).values():
         for code, answers in by_item.items():
-            ratings.setdefault(code, []).extend(answers)
+            ratings.setdefault(code, Counter()).update(answers)
     return ratings
 
 
 @memo_by_zone
 def rated_by_zone(facts: Facts, role: Role, item: str, rating: str) -> Mapping[str, Mapping[str, list[float]]]:
-    """`rated`, by the zone that the submission says."""
+    """The same by the zone that the submission says, each number as it comes."""
     usable = rows(facts, role).table
     zone_of = dict(zip(usable["root_uuid"].tolist(), map(text, usable["zone"].tolist()), strict=True))
     zones: dict[str, dict[str, list[float]]] = {}
@@ -177,20 +187,28 @@ def numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     return np.array([np.nan if values[cell] is None else values[cell] for cell in cells], dtype=np.float64)
 
 
-@memo_over_runs
 def n_received(facts: Facts, form_id: str) -> int:
     """Submissions received of the form; none when its table is missing."""
-    return len(facts.tables[form_id]) if form_id in facts.tables else 0
+    return sum(received_by_zone(facts, form_id).values())
 
 
-@memo_over_runs
+@memo_by_zone
+def received_by_zone(facts: Facts, form_id: str) -> Mapping[str, int]:
+    """Submissions received of the form, by zone."""
+    if form_id not in facts.tables:
+        return {}
+    if not says_zone(facts, form_id):
+        n = len(facts.tables[form_id])
+        return {"": n} if n else {}
+    return Counter(map(text, row_zones(facts, form_id).tolist()))
+
+
 def n_usable(facts: Facts, role: Role, form_id: str = "") -> int:
     """The `rows` of *role*, of the form alone when one is given."""
-    table = rows(facts, role).table
-    return int(table["form_id"].eq(form_id).sum()) if form_id else len(table)
+    forms = usable_by_form(facts, role).values()
+    return sum(n for by_form in forms for each, n in by_form.items() if form_id in ("", each))
 
 
-@memo_over_runs
 def written(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     """What people wrote to an open question, word for word, in the order received; empty answers left out.
 

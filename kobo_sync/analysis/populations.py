@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning, tests_by_zone
@@ -28,6 +27,7 @@ from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_run
 from kobo_sync.analysis.persons import registered_in
 from kobo_sync.analysis.row_zones import row_zones
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
+from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.config import Role
 from kobo_sync.model import ELSEWHERE
 
@@ -128,7 +128,7 @@ def beside(n: int, others: Collection[Told], *, approximate: bool = True) -> Tol
     return Told(n, near=close)
 
 
-@memo_in_process
+@memo_over_runs
 def told_number(facts: Facts, what: What) -> Told:
     """How many persons of the zone, or of the mission, a population counts, as it may be told."""
     if facts.zone is not None:
@@ -185,9 +185,9 @@ def _zones_without_groups(facts: Facts) -> list[str]:
 def _together(facts: Facts, what: What, total: int) -> int:
     """The persons of the zones that are told, each once; *total* is their number zone by zone."""
     if what == "present":
-        return present.turnout(told(facts, "registration", "attendance")).n_present
+        return turnout(told(facts, "registration", "attendance")).n_present
     if what == "full_day":
-        return present.turnout(told(facts, "registration", "attendance")).n_full_day
+        return turnout(told(facts, "registration", "attendance")).n_full_day
     if what in ("before", "after", "pairs"):
         return n_tested(told(facts, "test"), what)
     return total
@@ -237,13 +237,12 @@ def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
 def _attendance_by_zone(facts: Facts, what: What) -> dict[str, int]:
     if what == "refused":
         return dict(meaning.refused_by_zone(facts, "registration"))
-    listed = present.turnout(facts)
-    people = {
-        "present": listed.present,
-        "full_day": listed.full_day,
-        "registered": tuple(person for person in listed.people if person.registered),
+    listed = turnout(facts)
+    return {
+        "present": listed.came_by_zone,
+        "full_day": dict(listed.full_day_by_zone),
+        "registered": dict(listed.registered_by_zone),
     }[what]
-    return _counted(person.zone for person in people)
 
 
 @memo_by_zone
@@ -282,13 +281,6 @@ def groups_left_out(facts: Facts) -> frozenset[tuple[str, str]]:
     )
 
 
-def _counted(zones: Collection[str] | Iterator[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for zone in zones:
-        counts[zone] = counts.get(zone, 0) + 1
-    return counts
-
-
 def _in_zones(facts: Facts, counts: Mapping[str, int]) -> dict[str, int]:
     codes = [zone.code for zone in facts.config.zones]
     elsewhere = sum(n for zone, n in counts.items() if zone not in codes)
@@ -320,6 +312,7 @@ class _Cut:
     groups: frozenset[tuple[str, str]]
 
 
+@memo_over_runs
 def _cut(facts: Facts, role: Role, what: What) -> _Cut:
     groups = groups_left_out(facts) if role == "needs" else frozenset()
     if facts.zone is not None:

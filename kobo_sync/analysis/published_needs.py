@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
@@ -23,6 +22,7 @@ from kobo_sync.analysis.populations import (
 )
 from kobo_sync.analysis.shares import FEW
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
+from kobo_sync.analysis.turnout import by_sex, turnout
 from kobo_sync.lazy import np
 from kobo_sync.model import ELSEWHERE
 
@@ -72,7 +72,7 @@ class PrintedNeeds:
         return (COMMON_UP_TO if rank is not None and rank <= COMMON_UP_TO else None), True
 
 
-@memo_in_process
+@memo_over_runs
 def printed_needs(facts: Facts) -> PrintedNeeds:
     """The needs as every paper prints them."""
     ranked, number = needs(told(facts, "needs")), told_number(facts, "needs")
@@ -284,8 +284,11 @@ def present_by_trait(facts: Facts, trait: Literal["group", "sex"]) -> Mapping[st
         if trait == "group"
         else {facts.config.codes.female, facts.config.codes.male}
     )
-    for person in present.turnout(facts).present:
-        code = person.traits[trait] if person.traits[trait] in known else NO_GROUP
-        mine = zones.setdefault(person.zone or ELSEWHERE, {})
-        mine[code] = mine.get(code, 0) + 1
+    for zone, cells in turnout(facts).zones.items():
+        mine = zones.setdefault(zone or ELSEWHERE, {})
+        for code, n in (
+            by_sex(cells) if trait == "sex" else {code: sum(by.values()) for code, by in cells.items()}
+        ).items():
+            place = code if code in known else NO_GROUP
+            mine[place] = mine.get(place, 0) + n
     return zones
