@@ -141,30 +141,43 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     return stacked.merge(parents, on="root_uuid", how="inner", validate="m:1")
 
 
-def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, Counter[float]]:
-    """What the items of `detail` are given as numbers: the answer that means *item* → each finite number that means *rating*, and how often."""
-    ratings: dict[str, Counter[float]] = {}
-    for by_item in rated_by_zone(facts, role, item, rating).values():
-        for code, answers in by_item.items():
-            ratings.setdefault(code, Counter()).update(answers)
-    return ratings
+Ratings = Mapping[str, Mapping[str, Counter[float]]]  # meaning → item → each finite number that it was given, how often
+
+
+def rated(facts: Facts, role: Role, item: str, ratings: tuple[str, ...]) -> dict[str, dict[str, Counter[float]]]:
+    """What the items of `detail` are given as numbers; *item* is what the item means, *ratings* what the numbers do. Shape: `Ratings`."""
+    whole: dict[str, dict[str, Counter[float]]] = {rating: {} for rating in ratings}
+    for by_group in rated_by_zone(facts, role, item, ratings).values():
+        for by_rating in by_group.values():
+            for rating, by_item in by_rating.items():
+                for code, answers in by_item.items():
+                    whole[rating].setdefault(code, Counter()).update(answers)
+    return whole
 
 
 @memo_by_zone
-def rated_by_zone(facts: Facts, role: Role, item: str, rating: str) -> Mapping[str, Mapping[str, list[float]]]:
-    """The same by the zone that the submission says, each number as it comes."""
+def rated_by_zone(
+    facts: Facts, role: Role, item: str, ratings: tuple[str, ...]
+) -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, list[float]]]]]:
+    """The same by the zone and the group that the submission says, each number as it comes."""
     usable = rows(facts, role).table
-    zone_of = dict(zip(usable["root_uuid"].tolist(), map(text, usable["zone"].tolist()), strict=True))
-    zones: dict[str, dict[str, list[float]]] = {}
+    columns = (map(text, usable[name].tolist()) for name in ("zone", "group"))
+    place_of = dict(zip(usable["root_uuid"].tolist(), zip(*columns, strict=True), strict=True))
+    zones: dict[str, dict[str, dict[str, dict[str, list[float]]]]] = {}
     for table, settings in _details(facts, role):
-        names = [settings.fields.get(each, "") for each in (item, rating)]
-        if not all(name in table for name in names):
-            continue
-        answers = numbers(table[names[1]])
-        cells = (table[name].to_numpy(dtype=object)[np.isfinite(answers)].tolist() for name in ("root_uuid", names[0]))
-        for root, code, answer in zip(*cells, answers[np.isfinite(answers)].tolist(), strict=True):
-            if root in zone_of and not is_missing(code):
-                zones.setdefault(zone_of[root], {}).setdefault(code, []).append(answer)
+        of_item = settings.fields.get(item, "")
+        for rating in ratings:
+            name = settings.fields.get(rating, "")
+            if of_item not in table or name not in table:
+                continue
+            answers = numbers(table[name])
+            is_rated = np.isfinite(answers)
+            cells = (table[each].to_numpy(dtype=object)[is_rated].tolist() for each in ("root_uuid", of_item))
+            for root, code, answer in zip(*cells, answers[is_rated].tolist(), strict=True):
+                if root in place_of and not is_missing(code):
+                    zone, group = place_of[root]
+                    by_rating = zones.setdefault(zone, {}).setdefault(group, {})
+                    by_rating.setdefault(rating, {}).setdefault(code, []).append(answer)
     return zones
 
 

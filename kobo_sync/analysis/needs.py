@@ -17,7 +17,7 @@ from kobo_sync.analysis.ranks import midranks
 
 POINTS = (3, 2, 1)
 COMMON_UP_TO = 5
-_RATED = ("severity", "households", "feasibility")
+RATED = ("severity", "households", "feasibility")
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def needs(facts: Facts) -> Needs:
     ranks = ranking(scores)
     group_ranks = {code: ranking(points or {}) for code, points in by_group.items()}
     sex_ranks = {code: ranking(points or {}) for code, points in by_sex.items()}
-    ratings = {name: meaning.rated(facts, "needs", "need", name) for name in _RATED}
+    ratings = meaning.rated(facts, "needs", "need", RATED)
     needs_scored = [
         Need(
             code=code,
@@ -198,8 +198,8 @@ def unanswered(facts: Facts) -> frozenset[str]:
         if not ballot(value)
     }
     if silent:
-        for row in meaning.records(meaning.detail(facts, "needs", ("need", *_RATED))):
-            if any(meaning.number(row[name]) is not None for name in _RATED):
+        for row in meaning.records(meaning.detail(facts, "needs", ("need", *RATED))):
+            if any(meaning.number(row[name]) is not None for name in RATED):
                 silent.discard(meaning.text(row["root_uuid"]))
     return frozenset(silent)
 

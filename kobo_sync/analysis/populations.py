@@ -24,6 +24,7 @@ from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning, tests_by_zone
 from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
+from kobo_sync.analysis.needs import ranked_by_zone
 from kobo_sync.analysis.persons import registered_in
 from kobo_sync.analysis.row_zones import row_zones
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
@@ -255,21 +256,21 @@ def _heads_by_zone(facts: Facts) -> Mapping[str, int]:
     return heads
 
 
-@memo_by_zone
+@memo_in_process
 def ballots_by_zone(facts: Facts, trait: Literal["group", "sex"] = "group") -> Mapping[str, Mapping[str, int]]:
     """zone → group (or sex) → respondents with a ranking; those of no group of the mission under `NO_GROUP`."""
-    table = meaning.rows(facts, "needs").table
     codes = (
         {group.code for group in facts.config.groups}
         if trait == "group"
         else {facts.config.codes.female, facts.config.codes.male}
     )
     zones: dict[str, dict[str, int]] = {}
-    for zone, code, ranking in zip(table["zone"], table[trait], table["ranking"], strict=True):
-        if meaning.text(ranking):
-            by = zones.setdefault(meaning.text(zone), {})
-            known = meaning.text(code) if meaning.text(code) in codes else NO_GROUP
-            by[known] = by.get(known, 0) + 1
+    for zone, ranked in ranked_by_zone(facts).items():
+        for group, by_sex in ranked.by_group_and_sex.items():
+            for sex, ballots in by_sex.items():
+                code = group if trait == "group" else sex
+                by = zones.setdefault(zone, {})
+                by[code if code in codes else NO_GROUP] = by.get(code if code in codes else NO_GROUP, 0) + ballots.n
     return dict(sorted(zones.items()))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.people import names_of
+from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.language.speaking import speak
 from kobo_sync.mission.facts import gather_facts, gather_marks
@@ -23,7 +24,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.workspace.folders import Workspace
 
 WORTH = 50  # zones to check; of fewer the rows are small beside the program
-_TASKS = ("checks", "report")
+_TASKS = ("checks", "attendance", "report")  # who came needs everybody registered, the report only how many
 _REPORT = "final_report"
 _MAIN = f"import sys; sys.path[:] = sys.argv[5:]; from {__name__} import main; main(*sys.argv[1:5])"
 
@@ -49,6 +50,9 @@ def main(task: str, root: str, state: str, out: str) -> None:
     if task == "checks":
         findings_by_zone(mission, lambda: compared, gather_facts(mission, marks=marks), marks)
         names_of(compared)
+    elif task == "attendance":
+        if mission.config.has_role("registration", "attendance"):
+            turnout(compared)
     elif _REPORT in mission.config.deliverables.mission:
         from kobo_sync.deliverables import final_report  # here: checks need no Word
 
