@@ -30,7 +30,7 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
     if has("test"):
         numbers += _learning(zone, learning(facts))
     if has("attendance"):
-        numbers += _rates(facts, zone)
+        numbers += response_rates(facts)
     numbers += _satisfaction(facts, zone) if has("satisfaction") else []
     numbers += _needs(facts, zone) if has("needs") else []
     numbers += _road_map(facts, zone) if has("road_map") else []
@@ -128,8 +128,10 @@ def _attendance(facts: Facts, zone: str, listed: Turnout) -> list[Indicator]:
     return numbers
 
 
-def _rates(facts: Facts, zone: str) -> list[Indicator]:
+def response_rates(facts: Facts) -> list[Indicator]:
+    """Answers over persons present, by form: those of the indicators that are called ``response_rate:…``."""
     has, n_present = facts.config.has_role, turnout(facts).n_present
+    zone = facts.zone.code if facts.zone else ""
     answers: dict[str, int] = {}
     if has("test"):
         answers |= {"test_before": learning(facts).n_before, "test_after": learning(facts).n_after}

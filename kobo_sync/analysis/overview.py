@@ -12,7 +12,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, quotas
 from kobo_sync.analysis.chosen import results
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.indicators import indicators
+from kobo_sync.analysis.indicators import response_rates
 from kobo_sync.analysis.needs import first_with_ties, is_tied, needs
 from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.published import response_rate
@@ -56,8 +56,9 @@ def place(facts: Facts) -> dict[str, Any]:
     """The figures of a zone, or of the mission, as `dashboard` has them; *asked* names those that the mission's forms can tell."""
     zone = facts.zone
     listed, ranked = turnout(facts), needs(facts)
-    values = {indicator.name: indicator for indicator in indicators(facts)}
-    rates = {name: values[key] for name in _RATES if (key := f"response_rate:{name}") in values}
+    attends, zones = facts.config.has_role("attendance"), present.zones_of(facts)
+    values = {rate.name.partition(":")[2]: rate for rate in (response_rates(facts) if attends else [])}
+    rates = {name: values[name] for name in _RATES if name in values}
     catalogue = labels.needs(facts)
     first = first_with_ties(ranked.needs, TOP_NEEDS)
     return {
@@ -70,9 +71,9 @@ def place(facts: Facts) -> dict[str, Any]:
         "n_refused": listed.n_refused,
         "n_present": listed.n_present,
         "n_full_day": listed.n_full_day,
-        "quota": sum(each.target for each in present.zones_of(facts)),
-        "quota_share": values["quota_completion"].value if "quota_completion" in values else None,
-        "groups": _groups(facts, listed) if facts.config.has_role("attendance") and present.group_codes(facts) else [],
+        "quota": sum(each.target for each in zones),
+        "quota_share": quotas.completion(listed, zones).share if attends else None,
+        "groups": _groups(facts, listed) if attends and present.group_codes(facts) else [],
         "rates": [{"name": name, "value": rate.value, "n": rate.n} for name, rate in rates.items()],
         "needs": [
             {
