@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -17,7 +17,6 @@ from kobo_sync.analysis.persons import (
     TRAITS,
     Person,
     Signature,
-    Small,
     ZoneIdentified,
     fuller,
     identified,
@@ -83,9 +82,10 @@ class Attendance:
     @cached_property
     def full_day(self) -> tuple[Person, ...]:
         """Persons who were there at every session of all days of their zone; of a zone of one day, or none in the config, of one day at least."""
-        return tuple(person for person in self.people if self._has_full_day(person))
+        return tuple(person for person in self.people if self.stayed(person))
 
-    def _has_full_day(self, person: Person) -> bool:
+    def stayed(self, person: Person) -> bool:
+        """Whether *person* is one of `full_day`."""
         if due := self.due.get(person.zone):
             return person.signatures.keys() >= due
         if not any(each.session for each in self.half_days):  # no form asks which: the one day that its zone has
@@ -132,33 +132,33 @@ def attendance(facts: Facts) -> Attendance:
     What proves presence, the form's settings say (`FormSettings.proof`). Where a form asks for no half-day (or the config has none)
     no half-day is asked of its rows.
     """
-    return _attendance(facts, lambda person: person)
+    return replace(listing(facts), people=tuple(people_in_turn(facts)))
 
 
-@memo_in_process
-def turnout(facts: Facts) -> Attendance:
-    """`attendance` for whoever counts: of a mission's many persons neither names nor phones, and no signature but its half-day."""
-    return attendance(facts) if facts.zone else _attendance(facts, Small().nameless)
-
-
-def _attendance(facts: Facts, held: Callable[[Person], Person]) -> Attendance:
-    """`attendance`, of each person what *held* gives."""
-    config = facts.config
-    zones, sessions = signed_by_zone(facts), tuple(session.code for session in config.sessions)
+def people_in_turn(facts: Facts) -> Iterator[Person]:
+    """The people of `attendance` one by one, in order: who only counts a mission's need not hold them all."""
+    zones = signed_by_zone(facts)
     walk_ins = sorted((each for signed in zones.values() for each in signed.walk_ins), key=lambda each: each[0])
     merged = keys_over_zones(person for _, person in walk_ins)
-    people: list[Person] = []
-    reasons, halves, n_rows, n_declared = Counter[str](), dict[str, HalfDay](), 0, 0
-    for signed in zones.values():  # each is made anew when it is asked for: once is enough
+    del walk_ins
+    for signed in zones.values():  # each is made anew when it is asked for
         mine = [
             replace(person, key=merged[person.key]) if merged.get(person.key, person.key) != person.key else person
             for person in signed.people
         ]
-        people += map(held, mine if mine == list(signed.people) else sorted(mine, key=_order))
+        yield from mine if mine == list(signed.people) else sorted(mine, key=_order)
+
+
+def listing(facts: Facts) -> Attendance:
+    """`attendance` without its people."""
+    config = facts.config
+    sessions = tuple(session.code for session in config.sessions)
+    reasons, halves, n_rows, n_declared = Counter[str](), dict[str, HalfDay](), 0, 0
+    for signed in signed_by_zone(facts).values():
         halves |= {half.key: half for half in signed.half_days}
         reasons.update(signed.set_aside.values())
         n_rows += signed.n_rows
-        n_declared += sum(not each.filename for person in mine for each in person.signatures.values())
+        n_declared += sum(not each.filename for person in signed.people for each in person.signatures.values())
     by_session = is_by_half_day(facts)
     due = {
         zone.code: half_days.due(config, zone, by_session=by_session) for zone in zones_of(facts) if len(zone.days) > 1
@@ -168,7 +168,7 @@ def _attendance(facts: Facts, held: Callable[[Person], Person]) -> Attendance:
     others = {half.day for half in halves.values()} - days_due or ({""} if not planned else set())
     planned |= {half.key: half for day in others for half in _due(day, sessions if by_session else ())}
     return Attendance(
-        people=tuple(people),
+        people=(),
         sessions=sessions,
         half_days=half_days.ordered(halves | planned, sessions),
         n_rows=n_rows,

@@ -12,6 +12,7 @@ from kobo_sync.analysis.needs import needs
 from kobo_sync.analysis.quoting import shown
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
+from kobo_sync.analysis.turnout import Turnout, turnout
 from kobo_sync.config.config import Role
 from kobo_sync.model import Indicator
 
@@ -25,11 +26,11 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
     zone, has = facts.zone.code if facts.zone else "", facts.config.has_role
     numbers: list[Indicator] = []
     if has("registration", "attendance"):
-        numbers += _attendance(facts, zone, present.turnout(facts))
+        numbers += _attendance(facts, zone, turnout(facts))
     if has("test"):
         numbers += _learning(zone, learning(facts))
     if has("attendance"):
-        numbers += _rates(facts, zone)
+        numbers += response_rates(facts)
     numbers += _satisfaction(facts, zone) if has("satisfaction") else []
     numbers += _needs(facts, zone) if has("needs") else []
     numbers += _road_map(facts, zone) if has("road_map") else []
@@ -94,13 +95,11 @@ def _road_map(facts: Facts, zone: str) -> list[Indicator]:
     return [smart, *(late if facts.config.asks("deadline", "road_map") else [])]
 
 
-def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Indicator]:
+def _attendance(facts: Facts, zone: str, listed: Turnout) -> list[Indicator]:
     zones, config = present.zones_of(facts), facts.config
-    n, n_listed = listed.n_present, len(listed.people)
+    n, n_listed = listed.n_present, listed.n_listed
     done = quotas.completion(listed, zones)
-    came = Indicator(
-        "present", zone, float(n), "persons", n_listed, listed.n_unsigned + listed.n_no_session + listed.n_unanswered
-    )
+    came = Indicator("present", zone, float(n), "persons", n_listed, listed.n_unproved)
     whole = Indicator("full_day", zone, float(listed.n_full_day), "persons", n)
     refusals = Indicator("refusals", zone, float(listed.n_refused), "persons", n_listed + listed.n_refused)
     attends = config.has_role("attendance")
@@ -129,13 +128,15 @@ def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Ind
     return numbers
 
 
-def _rates(facts: Facts, zone: str) -> list[Indicator]:
-    has, n_present = facts.config.has_role, present.turnout(facts).n_present
+def response_rates(facts: Facts) -> list[Indicator]:
+    """Answers over persons present, by form: those of the indicators that are called ``response_rate:…``."""
+    has, n_present = facts.config.has_role, turnout(facts).n_present
+    zone = facts.zone.code if facts.zone else ""
     answers: dict[str, int] = {}
     if has("test"):
         answers |= {"test_before": learning(facts).n_before, "test_after": learning(facts).n_after}
     roles: tuple[Role, ...] = ("satisfaction", "needs")
-    answers |= {role: len(meaning.rows(facts, role).table) for role in roles if has(role)}
+    answers |= {role: meaning.n_usable(facts, role) for role in roles if has(role)}
     return [
         Indicator(f"response_rate:{name}", zone, present.response_rate(n, n_present), "share", n_present)
         for name, n in answers.items()

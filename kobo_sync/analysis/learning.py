@@ -69,7 +69,6 @@ class Learning:
     *n_before*, *n_after*: persons (or unnamed tests) tested; *n_pairs*: persons tested both times;
     *n_duplicates*: tests repeated by a person, left out (the first counts); *n_unmatched*: tests without
     participant code. *mean_before*, *mean_after*: all tests, in percent; *change*: matched pairs only.
-    *scores*: participant code → scores before and after in percent, None for a test not taken.
     """
 
     n_before: int
@@ -81,7 +80,6 @@ class Learning:
     change: Change
     items: tuple[ItemResult, ...]
     themes: Mapping[str, Change]
-    scores: Mapping[str, tuple[float | None, float | None]]
 
     @property
     def n_pairs(self) -> int:
@@ -153,35 +151,62 @@ def learning(facts: Facts) -> Learning:
     Raises: nothing; no rows give n = 0 and None.
     """
     items = _items(facts)
-    moments = (facts.config.codes.before, facts.config.codes.after)
-    tests: dict[str, dict[str, _Marks]] = {moment: {} for moment in moments}
-    for _, _, key, moment, marks in _tests(facts):
-        if moment in tests and marks.count(None) < len(marks):
-            tests[moment].setdefault(key, marks)
-    before, after = tests[moments[0]], tests[moments[1]]
+    taken = _taken(facts)
+    before, after = taken.marks
     pairs = [(before[key], after[key]) for key in sorted(before) if key in after and not key.startswith("?")]
     places: dict[str, list[int]] = {}
     for place, item in enumerate(items.values()):
         places.setdefault(item.theme, []).append(place)
-    scores = [{key: _score(marks) for key, marks in tests[moment].items()} for moment in moments]
     return Learning(
         n_before=len(before),
         n_after=len(after),
-        n_duplicates=sum(reason == "repeated" for reason in set_aside(facts).values()),
-        n_unmatched=sum(key.startswith("?") for each in tests.values() for key in each),
-        mean_before=_mean(list(scores[0].values())),
-        mean_after=_mean(list(scores[1].values())),
+        n_duplicates=taken.n_repeated,
+        n_unmatched=sum(key.startswith("?") for each in taken.marks for key in each),
+        mean_before=_mean([*map(_score, before.values())]),
+        mean_after=_mean([*map(_score, after.values())]),
         change=_change_of(pairs),
         items=tuple(_item(name, item.theme, place, pairs) for place, (name, item) in enumerate(items.items())),
         themes={
             theme: _change_of([(_only(a, mine), _only(b, mine)) for a, b in pairs]) for theme, mine in places.items()
         },
-        scores={
-            key: (scores[0].get(key), scores[1].get(key))
-            for key in sorted({*before, *after})
-            if not key.startswith("?")
-        },
     )
+
+
+class _Taken(NamedTuple):
+    """Person's key → the marks of their first test, before and after; how many more tests they took."""
+
+    marks: tuple[dict[str, _Marks], dict[str, _Marks]]
+    n_repeated: int
+
+
+def _taken(facts: Facts) -> _Taken:
+    """The tests that count, in the order received; zone after zone, of which each gives its own in order."""
+    moments = (facts.config.codes.before, facts.config.codes.after)
+    first: dict[str, dict[str, tuple[meaning.Order, _Marks]]] = {moment: {} for moment in moments}
+    alike: dict[_Marks, _Marks] = {}  # equal marks are held once
+    n = 0
+    for mine in usable_tests(facts).values():
+        for order, _, _, key, moment, marks in mine:
+            if moment in first and marks.count(None) < len(marks):
+                n += 1
+                if key not in first[moment] or order < first[moment][key][0]:
+                    first[moment][key] = order, alike.setdefault(marks, marks)
+    n_first = sum(map(len, first.values()))
+    before, after = ({key: marks for key, (_, marks) in first[moment].items()} for moment in moments)
+    return _Taken((before, after), n - n_first)
+
+
+def scores(facts: Facts) -> dict[str, tuple[float | None, float | None]]:
+    """Participant code → scores before and after in percent, None for a test not taken."""
+    before, after = _taken(facts).marks
+    return {
+        key: (
+            _score(before[key]) if key in before else None,
+            _score(after[key]) if key in after else None,
+        )
+        for key in sorted({*before, *after})
+        if not key.startswith("?")
+    }
 
 
 @memo_in_process

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process
 from kobo_sync.analysis.names import name_key
 from kobo_sync.analysis.row_zones import row_zones, says_zone
 from kobo_sync.config.config import FormSettings, Role
@@ -94,10 +94,20 @@ def refused_by_zone(facts: Facts, role: Role) -> Mapping[str, int]:
     return rows(facts, role).refused
 
 
-@memo_by_zone
-def usable_by_zone(facts: Facts, role: Role) -> Mapping[str, int]:
+def usable_by_zone(facts: Facts, role: Role) -> dict[str, int]:
     """The `rows` of *role*, by zone."""
-    return Counter(map(text, rows(facts, role).table["zone"].tolist()))
+    return {zone: sum(by_form.values()) for zone, by_form in usable_by_form(facts, role).items()}
+
+
+@memo_by_zone
+def usable_by_form(facts: Facts, role: Role) -> Mapping[str, Mapping[str, int]]:
+    """The `rows` of *role*: zone → form → how many."""
+    table = rows(facts, role).table
+    zones: dict[str, dict[str, int]] = {}
+    for place, form_id in zip(table["zone"].tolist(), table["form_id"].tolist(), strict=True):
+        by_form = zones.setdefault(text(place), {})
+        by_form[form_id] = by_form.get(form_id, 0) + 1
+    return zones
 
 
 @memo_in_process
@@ -131,30 +141,43 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     return stacked.merge(parents, on="root_uuid", how="inner", validate="m:1")
 
 
-def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, list[float]]:
-    """What the items of `detail` are given as numbers: the answer that means *item* → the finite numbers that mean *rating*, zone after zone."""
-    ratings: dict[str, list[float]] = {}
-    for by_item in rated_by_zone(facts, role, item, rating).values():
-        for code, answers in by_item.items():
-            ratings.setdefault(code, []).extend(answers)
-    return ratings
+Ratings = Mapping[str, Mapping[str, Counter[float]]]  # meaning → item → each finite number that it was given, how often
+
+
+def rated(facts: Facts, role: Role, item: str, ratings: tuple[str, ...]) -> dict[str, dict[str, Counter[float]]]:
+    """What the items of `detail` are given as numbers; *item* is what the item means, *ratings* what the numbers do. Shape: `Ratings`."""
+    whole: dict[str, dict[str, Counter[float]]] = {rating: {} for rating in ratings}
+    for by_group in rated_by_zone(facts, role, item, ratings).values():
+        for by_rating in by_group.values():
+            for rating, by_item in by_rating.items():
+                for code, answers in by_item.items():
+                    whole[rating].setdefault(code, Counter()).update(answers)
+    return whole
 
 
 @memo_by_zone
-def rated_by_zone(facts: Facts, role: Role, item: str, rating: str) -> Mapping[str, Mapping[str, list[float]]]:
-    """`rated`, by the zone that the submission says."""
+def rated_by_zone(
+    facts: Facts, role: Role, item: str, ratings: tuple[str, ...]
+) -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, list[float]]]]]:
+    """The same by the zone and the group that the submission says, each number as it comes."""
     usable = rows(facts, role).table
-    zone_of = dict(zip(usable["root_uuid"].tolist(), map(text, usable["zone"].tolist()), strict=True))
-    zones: dict[str, dict[str, list[float]]] = {}
+    columns = (map(text, usable[name].tolist()) for name in ("zone", "group"))
+    place_of = dict(zip(usable["root_uuid"].tolist(), zip(*columns, strict=True), strict=True))
+    zones: dict[str, dict[str, dict[str, dict[str, list[float]]]]] = {}
     for table, settings in _details(facts, role):
-        names = [settings.fields.get(each, "") for each in (item, rating)]
-        if not all(name in table for name in names):
-            continue
-        answers = numbers(table[names[1]])
-        cells = (table[name].to_numpy(dtype=object)[np.isfinite(answers)].tolist() for name in ("root_uuid", names[0]))
-        for root, code, answer in zip(*cells, answers[np.isfinite(answers)].tolist(), strict=True):
-            if root in zone_of and not is_missing(code):
-                zones.setdefault(zone_of[root], {}).setdefault(code, []).append(answer)
+        of_item = settings.fields.get(item, "")
+        for rating in ratings:
+            name = settings.fields.get(rating, "")
+            if of_item not in table or name not in table:
+                continue
+            answers = numbers(table[name])
+            is_rated = np.isfinite(answers)
+            cells = (table[each].to_numpy(dtype=object)[is_rated].tolist() for each in ("root_uuid", of_item))
+            for root, code, answer in zip(*cells, answers[is_rated].tolist(), strict=True):
+                if root in place_of and not is_missing(code):
+                    zone, group = place_of[root]
+                    by_rating = zones.setdefault(zone, {}).setdefault(group, {})
+                    by_rating.setdefault(rating, {}).setdefault(code, []).append(answer)
     return zones
 
 
@@ -177,20 +200,28 @@ def numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     return np.array([np.nan if values[cell] is None else values[cell] for cell in cells], dtype=np.float64)
 
 
-@memo_over_runs
 def n_received(facts: Facts, form_id: str) -> int:
     """Submissions received of the form; none when its table is missing."""
-    return len(facts.tables[form_id]) if form_id in facts.tables else 0
+    return sum(received_by_zone(facts, form_id).values())
 
 
-@memo_over_runs
+@memo_by_zone
+def received_by_zone(facts: Facts, form_id: str) -> Mapping[str, int]:
+    """Submissions received of the form, by zone."""
+    if form_id not in facts.tables:
+        return {}
+    if not says_zone(facts, form_id):
+        n = len(facts.tables[form_id])
+        return {"": n} if n else {}
+    return Counter(map(text, row_zones(facts, form_id).tolist()))
+
+
 def n_usable(facts: Facts, role: Role, form_id: str = "") -> int:
     """The `rows` of *role*, of the form alone when one is given."""
-    table = rows(facts, role).table
-    return int(table["form_id"].eq(form_id).sum()) if form_id else len(table)
+    forms = usable_by_form(facts, role).values()
+    return sum(n for by_form in forms for each, n in by_form.items() if form_id in ("", each))
 
 
-@memo_over_runs
 def written(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     """What people wrote to an open question, word for word, in the order received; empty answers left out.
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, repeat, starmap
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_over_runs
 from kobo_sync.analysis.ranks import midranks
 
 POINTS = (3, 2, 1)
 COMMON_UP_TO = 5
-_RATED = ("severity", "households", "feasibility")
+RATED = ("severity", "households", "feasibility")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,6 @@ class Needs:
     agreement: float | None
     common: tuple[str, ...] | None
     n_first_by_group: Mapping[str, int]
-    proposals: tuple[str, ...]
 
     @property
     def common_is_tied(self) -> bool:
@@ -75,26 +76,89 @@ class Needs:
         return any(n > COMMON_UP_TO for n in self.n_first_by_group.values())
 
 
+@dataclass(frozen=True)
+class Ballots:
+    """What some respondents with a ranking put first: how many they are (*n*), the points and the mentions of each need."""
+
+    n: int
+    points: Mapping[str, int]
+    mentions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ZoneBallots:
+    """The `Ballots` of a zone by group and sex, as they were answered; *n_missing* respondents rank nothing."""
+
+    n_missing: int
+    by_group_and_sex: Mapping[str, Mapping[str, Ballots]]
+
+
+@memo_by_zone
+def ranked_by_zone(facts: Facts) -> Mapping[str, ZoneBallots]:
+    """The rankings of each zone, counted."""
+    table = meaning.rows(facts, "needs").table
+    zones: dict[str, dict[tuple[str, str], list[list[str]]]] = {}
+    missing: dict[str, int] = {}
+    columns = (table[name].tolist() for name in ("zone", "group", "sex", "ranking"))
+    for *keys, value in zip(*columns, strict=True):
+        zone, group, sex = map(meaning.text, keys)
+        missing.setdefault(zone, 0)
+        if own := ballot(value):
+            zones.setdefault(zone, {}).setdefault((group, sex), []).append(own)
+        else:
+            missing[zone] += 1
+    counted = {}
+    for zone, n_missing in missing.items():
+        by: dict[str, dict[str, Ballots]] = {}
+        for (group, sex), ballots in zones.get(zone, {}).items():
+            by.setdefault(group, {})[sex] = _counted(ballots)
+        counted[zone] = ZoneBallots(n_missing, by)
+    return counted
+
+
+def _counted(ballots: Sequence[Sequence[str]]) -> Ballots:
+    points, mentions = Counter[str](), Counter[str]()
+    for each in ballots:
+        mentions.update(each)
+        for code, worth in zip(each, POINTS, strict=False):
+            points[code] += worth
+    return Ballots(len(ballots), points, mentions)
+
+
+def _sum(parts: Iterable[Ballots]) -> Ballots:
+    n, points, mentions = 0, Counter[str](), Counter[str]()
+    for part in parts:
+        n += part.n
+        points.update(part.points)
+        mentions.update(part.mentions)
+    return Ballots(n, points, mentions)
+
+
 @memo_over_runs
 def needs(facts: Facts) -> Needs:
     """The needs ranked. Raises: nothing; no rows give the catalogue without scores."""
-    table = meaning.rows(facts, "needs").table
-    ballots = [ballot(value) for value in table["ranking"]]
-    groups = [meaning.text(value) for value in table["group"]]
-    sexes = [meaning.text(value) for value in table["sex"]]
+    n_missing, cells = 0, dict[tuple[str, str], Ballots]()
+    for zone in ranked_by_zone(facts).values():
+        n_missing += zone.n_missing
+        for group, by in zone.by_group_and_sex.items():
+            for sex, ballots in by.items():
+                cells[group, sex] = _sum(filter(None, (cells.get((group, sex)), ballots)))
+    everybody = _sum(cells.values())
     group_codes = [group.code for group in facts.config.groups]
-    codes = list(dict.fromkeys([*labels.needs(facts), *sorted({code for ballot in ballots for code in ballot})]))
-    by_group = {code: borda(_where(ballots, groups, code), codes) for code in group_codes}
-    by_sex = {
-        code: borda(_where(ballots, sexes, code), codes)
+    codes = list(dict.fromkeys([*labels.needs(facts), *sorted(everybody.mentions)]))
+    groups = {code: _sum(each for (group, _), each in cells.items() if group == code) for code in group_codes}
+    sexes = {
+        code: _sum(each for (_, sex), each in cells.items() if sex == code)
         for code in (facts.config.codes.female, facts.config.codes.male)
     }
+    by_group = {code: _mean_points(ballots, codes) for code, ballots in groups.items()}
+    by_sex = {code: _mean_points(ballots, codes) for code, ballots in sexes.items()}
     answered = {code: points for code, points in by_group.items() if points is not None}
-    scores = _mean_over_groups(answered, codes) if group_codes else borda(list(filter(None, ballots)), codes) or {}
+    scores = _mean_over_groups(answered, codes) if group_codes else _mean_points(everybody, codes) or {}
     ranks = ranking(scores)
     group_ranks = {code: ranking(points or {}) for code, points in by_group.items()}
     sex_ranks = {code: ranking(points or {}) for code, points in by_sex.items()}
-    ratings = {name: meaning.rated(facts, "needs", "need", name) for name in _RATED}
+    ratings = meaning.rated(facts, "needs", "need", RATED)
     needs_scored = [
         Need(
             code=code,
@@ -102,30 +166,26 @@ def needs(facts: Facts) -> Needs:
             domain=labels.need_domain(facts, code),
             score=float(scores[code]) if code in scores else None,
             rank=ranks.get(code),
-            mentions=sum(code in ballot for ballot in ballots),
-            severity=_mean(ratings["severity"].get(code, ())),
-            households=_median(ratings["households"].get(code, ())),
-            feasibility=_mean(ratings["feasibility"].get(code, ())),
+            mentions=everybody.mentions.get(code, 0),
+            severity=_mean(ratings["severity"].get(code, {})),
+            households=_median(ratings["households"].get(code, {})),
+            feasibility=_mean(ratings["feasibility"].get(code, {})),
             rank_by_group={group: ranks_.get(code) for group, ranks_ in group_ranks.items()},
             rank_by_sex={sex: ranks_.get(code) for sex, ranks_ in sex_ranks.items()},
         )
         for code in codes
     ]
     needs_scored.sort(key=lambda need: (need.rank or len(codes) + 1, -need.mentions, codes.index(need.code)))
-    has_ranks = [bool(ballot) for ballot in ballots]
     return Needs(
         needs=tuple(needs_scored),
-        n=sum(has_ranks),
-        n_missing=len(ballots) - sum(has_ranks),
-        n_no_group=sum(has and group not in group_codes for has, group in zip(has_ranks, groups, strict=True))
-        if group_codes
-        else 0,
-        n_by_group={code: len(_where(ballots, groups, code)) for code in group_codes},
-        n_by_sex={code: len(_where(ballots, sexes, code)) for code in by_sex},
+        n=everybody.n,
+        n_missing=n_missing,
+        n_no_group=everybody.n - sum(ballots.n for ballots in groups.values()) if group_codes else 0,
+        n_by_group={code: ballots.n for code, ballots in groups.items()},
+        n_by_sex={code: ballots.n for code, ballots in sexes.items()},
         agreement=kendall_w([[points[code] for code in codes] for points in answered.values()]),
         common=_common(group_ranks, codes) if group_codes and len(answered) == len(group_codes) else None,
         n_first_by_group={code: sum(r <= COMMON_UP_TO for r in by.values()) for code, by in group_ranks.items()},
-        proposals=tuple(_proposals(facts)),
     )
 
 
@@ -138,8 +198,8 @@ def unanswered(facts: Facts) -> frozenset[str]:
         if not ballot(value)
     }
     if silent:
-        for row in meaning.records(meaning.detail(facts, "needs", ("need", *_RATED))):
-            if any(meaning.number(row[name]) is not None for name in _RATED):
+        for row in meaning.records(meaning.detail(facts, "needs", ("need", *RATED))):
+            if any(meaning.number(row[name]) is not None for name in RATED):
                 silent.discard(meaning.text(row["root_uuid"]))
     return frozenset(silent)
 
@@ -149,13 +209,13 @@ def borda(ballots: Sequence[Sequence[str]], codes: Sequence[str]) -> dict[str, F
 
     A short ballot gives the points of the places it fills (3 alone, 3 and 2); nothing is shared out.
     """
-    if not ballots:
+    return _mean_points(_counted(ballots), codes)
+
+
+def _mean_points(ballots: Ballots, codes: Sequence[str]) -> dict[str, Fraction] | None:
+    if not ballots.n:
         return None
-    points = dict.fromkeys(codes, 0)
-    for ballot in ballots:
-        for code, worth in zip(ballot, POINTS, strict=False):
-            points[code] += worth
-    return {code: Fraction(total, len(ballots)) for code, total in points.items()}
+    return {code: Fraction(ballots.points.get(code, 0), ballots.n) for code in codes}
 
 
 def ranking(scores: Mapping[str, Fraction]) -> dict[str, int]:
@@ -219,10 +279,6 @@ def ballot(value: object) -> list[str]:
     return list(dict.fromkeys(meaning.text(value).split()))[: len(POINTS)]
 
 
-def _where(ballots: Sequence[list[str]], keys: Sequence[str], answer: str) -> list[list[str]]:
-    return [ballot for ballot, key in zip(ballots, keys, strict=True) if ballot and key == answer]
-
-
 def _mean_over_groups(by_group: Mapping[str, Mapping[str, Fraction]], codes: Sequence[str]) -> dict[str, Fraction]:
     if not by_group:
         return {}
@@ -234,17 +290,20 @@ def _common(group_ranks: Mapping[str, Mapping[str, int]], codes: Sequence[str]) 
     return tuple(code for code in codes if all(ranks.get(code, last + 1) <= last for ranks in group_ranks.values()))
 
 
-def _mean(numbers: Sequence[float]) -> Rating:
-    return Rating(math.fsum(numbers) / len(numbers) if numbers else None, len(numbers))
+def _mean(numbers: Mapping[float, int]) -> Rating:
+    n = sum(numbers.values())
+    return Rating(math.fsum(chain.from_iterable(starmap(repeat, numbers.items()))) / n if n else None, n)
 
 
-def _median(numbers: Sequence[float]) -> Rating:
-    return Rating(statistics.median(numbers) if numbers else None, len(numbers))
+def _median(numbers: Mapping[float, int]) -> Rating:
+    in_order = [*chain.from_iterable(starmap(repeat, sorted(numbers.items())))]
+    return Rating(statistics.median(in_order) if in_order else None, len(in_order))
 
 
-def _proposals(facts: Facts) -> list[str]:
-    proposals: list[str] = []
+def proposals(facts: Facts) -> tuple[str, ...]:
+    """What respondents proposed, word for word, in the order received."""
+    texts: list[str] = []
     for form_id in facts.config.forms_with_role("needs"):
         name = facts.config.forms[form_id].fields.get("proposal", "")
-        proposals += meaning.written(facts, form_id, name) if name else []
-    return proposals
+        texts += meaning.written(facts, form_id, name) if name else []
+    return tuple(texts)

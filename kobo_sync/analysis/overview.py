@@ -12,12 +12,13 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, quotas
 from kobo_sync.analysis.chosen import results
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.indicators import indicators
+from kobo_sync.analysis.indicators import response_rates
 from kobo_sync.analysis.needs import first_with_ties, is_tied, needs
 from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.row_zones import says_zone
+from kobo_sync.analysis.turnout import Turnout, turnout
 from kobo_sync.config.config import Role
 from kobo_sync.lazy import np, pd
 from kobo_sync.numbers import half_away
@@ -54,9 +55,10 @@ def dashboard_of(whole: Facts, places: Iterable[Mapping[str, Any]]) -> dict[str,
 def place(facts: Facts) -> dict[str, Any]:
     """The figures of a zone, or of the mission, as `dashboard` has them; *asked* names those that the mission's forms can tell."""
     zone = facts.zone
-    listed, ranked = present.turnout(facts), needs(facts)
-    values = {indicator.name: indicator for indicator in indicators(facts)}
-    rates = {name: values[key] for name in _RATES if (key := f"response_rate:{name}") in values}
+    listed, ranked = turnout(facts), needs(facts)
+    attends, zones = facts.config.has_role("attendance"), present.zones_of(facts)
+    values = {rate.name.partition(":")[2]: rate for rate in (response_rates(facts) if attends else [])}
+    rates = {name: values[name] for name in _RATES if name in values}
     catalogue = labels.needs(facts)
     first = first_with_ties(ranked.needs, TOP_NEEDS)
     return {
@@ -69,9 +71,9 @@ def place(facts: Facts) -> dict[str, Any]:
         "n_refused": listed.n_refused,
         "n_present": listed.n_present,
         "n_full_day": listed.n_full_day,
-        "quota": sum(each.target for each in present.zones_of(facts)),
-        "quota_share": values["quota_completion"].value if "quota_completion" in values else None,
-        "groups": _groups(facts, listed) if facts.config.has_role("attendance") and present.group_codes(facts) else [],
+        "quota": sum(each.target for each in zones),
+        "quota_share": quotas.completion(listed, zones).share if attends else None,
+        "groups": _groups(facts, listed) if attends and present.group_codes(facts) else [],
         "rates": [{"name": name, "value": rate.value, "n": rate.n} for name, rate in rates.items()],
         "needs": [
             {
@@ -112,7 +114,7 @@ def _published(facts: Facts) -> dict[str, Any]:
     printed, came = printed_needs(facts), told_number(facts, "present")
     rate, figures = None, asked(facts)
     if came.exact and not came.partial and "present" in figures:
-        rate = quotas.completion(present.turnout(facts), present.zones_of(facts)).share
+        rate = quotas.completion(turnout(facts), present.zones_of(facts)).share
     has = facts.config.has_role
     rates = {name: what for name, (what, role) in _RATES.items() if has(role) and has("attendance")}
     catalogue = labels.needs(facts)
@@ -172,12 +174,12 @@ def _said(told: Told) -> str:
     return str(told.n) if told.near is None else f"≈\u00a0{told.near}"
 
 
-def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:
+def _groups(facts: Facts, listed: Turnout) -> list[dict[str, Any]]:
     """Present persons per group and sex, against the quota; the last row holds those of no known group."""
     codes = facts.config.codes
-    counts = Counter((person.traits["group"], person.traits["sex"]) for person in listed.distinct)
+    cells = listed.persons["group"]
+    counts = Counter({(group, sex): n for group, by in cells.items() for sex, n in by.items()})
     group_codes = [group.code for group in facts.config.groups]
-    registered = Counter(person.traits["group"] for person in listed.people if person.registered)
     zones = present.zones_of(facts)
     rows = []
     for group in facts.config.groups:
@@ -188,7 +190,7 @@ def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:
                 "code": group.code,
                 "labels": dict(group.label),
                 "quota": sum(zone.quotas.get(group.code, 0) for zone in zones),
-                "registered": registered[group.code],
+                "registered": listed.registered_by_group.get(group.code, 0),
                 "women": women,
                 "men": men,
                 "other": total - women - men,

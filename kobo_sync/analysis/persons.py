@@ -29,7 +29,6 @@ from kobo_sync.language.catalogue import t
 from kobo_sync.lazy import cached_property
 
 _OWN_TEXTS = ("key", "zone", "code", "home")
-_NAMING = frozenset(("family_name", "given_name", "name_ar", "phone"))
 TRAITS = (*meaning.IDENTITY, "age_band", "function")
 _PLACES = {trait: at for at, trait in enumerate(TRAITS)}
 
@@ -144,21 +143,11 @@ class Small:
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
-        self._traits: dict[tuple[str, ...], Mapping[str, str]] = {}
-        self._signatures: dict[tuple[str, ...], Mapping[str, Signature]] = {}
 
     def person(self, person: Person) -> Person:
         """The person with the same texts."""
         traits = _Traits(self._text(person.traits[trait]) for trait in TRAITS)
         return replace(person, **self._own(person), traits=traits, signatures=person.signatures or _NONE)
-
-    def nameless(self, person: Person) -> Person:
-        """The person for whoever counts: without names, phone, and what the signatures are."""
-        texts = tuple("" if trait in _NAMING else self._text(person.traits[trait]) for trait in TRAITS)
-        traits = self._traits.setdefault(texts, _Traits(texts))
-        signed = tuple(map(self._text, person.signatures))
-        signatures = self._signatures.setdefault(signed, dict.fromkeys(signed, Signature("", "")))
-        return replace(person, **self._own(person), traits=traits, signatures=signatures)
 
     def _own(self, person: Person) -> dict[str, Any]:
         texts = {name: getattr(person, name) for name in _OWN_TEXTS}

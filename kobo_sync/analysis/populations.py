@@ -20,14 +20,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning, tests_by_zone
 from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
+from kobo_sync.analysis.needs import ranked_by_zone
 from kobo_sync.analysis.persons import registered_in
 from kobo_sync.analysis.row_zones import row_zones
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
+from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.config import Role
 from kobo_sync.model import ELSEWHERE
 
@@ -128,7 +129,7 @@ def beside(n: int, others: Collection[Told], *, approximate: bool = True) -> Tol
     return Told(n, near=close)
 
 
-@memo_in_process
+@memo_over_runs
 def told_number(facts: Facts, what: What) -> Told:
     """How many persons of the zone, or of the mission, a population counts, as it may be told."""
     if facts.zone is not None:
@@ -185,9 +186,9 @@ def _zones_without_groups(facts: Facts) -> list[str]:
 def _together(facts: Facts, what: What, total: int) -> int:
     """The persons of the zones that are told, each once; *total* is their number zone by zone."""
     if what == "present":
-        return present.turnout(told(facts, "registration", "attendance")).n_present
+        return turnout(told(facts, "registration", "attendance")).n_present
     if what == "full_day":
-        return present.turnout(told(facts, "registration", "attendance")).n_full_day
+        return turnout(told(facts, "registration", "attendance")).n_full_day
     if what in ("before", "after", "pairs"):
         return n_tested(told(facts, "test"), what)
     return total
@@ -237,13 +238,12 @@ def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
 def _attendance_by_zone(facts: Facts, what: What) -> dict[str, int]:
     if what == "refused":
         return dict(meaning.refused_by_zone(facts, "registration"))
-    listed = present.turnout(facts)
-    people = {
-        "present": listed.present,
-        "full_day": listed.full_day,
-        "registered": tuple(person for person in listed.people if person.registered),
+    listed = turnout(facts)
+    return {
+        "present": listed.came_by_zone,
+        "full_day": dict(listed.full_day_by_zone),
+        "registered": dict(listed.registered_by_zone),
     }[what]
-    return _counted(person.zone for person in people)
 
 
 @memo_by_zone
@@ -256,21 +256,21 @@ def _heads_by_zone(facts: Facts) -> Mapping[str, int]:
     return heads
 
 
-@memo_by_zone
+@memo_in_process
 def ballots_by_zone(facts: Facts, trait: Literal["group", "sex"] = "group") -> Mapping[str, Mapping[str, int]]:
     """zone → group (or sex) → respondents with a ranking; those of no group of the mission under `NO_GROUP`."""
-    table = meaning.rows(facts, "needs").table
     codes = (
         {group.code for group in facts.config.groups}
         if trait == "group"
         else {facts.config.codes.female, facts.config.codes.male}
     )
     zones: dict[str, dict[str, int]] = {}
-    for zone, code, ranking in zip(table["zone"], table[trait], table["ranking"], strict=True):
-        if meaning.text(ranking):
-            by = zones.setdefault(meaning.text(zone), {})
-            known = meaning.text(code) if meaning.text(code) in codes else NO_GROUP
-            by[known] = by.get(known, 0) + 1
+    for zone, ranked in ranked_by_zone(facts).items():
+        for group, by_sex in ranked.by_group_and_sex.items():
+            for sex, ballots in by_sex.items():
+                code = group if trait == "group" else sex
+                by = zones.setdefault(zone, {})
+                by[code if code in codes else NO_GROUP] = by.get(code if code in codes else NO_GROUP, 0) + ballots.n
     return dict(sorted(zones.items()))
 
 
@@ -280,13 +280,6 @@ def groups_left_out(facts: Facts) -> frozenset[tuple[str, str]]:
     return frozenset(
         (zone, group) for zone, by in ballots_by_zone(facts).items() for group, n in by.items() if not publishable(n)
     )
-
-
-def _counted(zones: Collection[str] | Iterator[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for zone in zones:
-        counts[zone] = counts.get(zone, 0) + 1
-    return counts
 
 
 def _in_zones(facts: Facts, counts: Mapping[str, int]) -> dict[str, int]:
@@ -320,6 +313,7 @@ class _Cut:
     groups: frozenset[tuple[str, str]]
 
 
+@memo_over_runs
 def _cut(facts: Facts, role: Role, what: What) -> _Cut:
     groups = groups_left_out(facts) if role == "needs" else frozenset()
     if facts.zone is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import attendance as present
@@ -12,6 +12,7 @@ from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.memo import memo_by_zone, memo_over_runs
 from kobo_sync.analysis.populations import What, numbers_by_zone, told
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
+from kobo_sync.analysis.turnout import Cells, turnout
 from kobo_sync.lazy import np
 
 UNKNOWN = ""  # the row or column of those with another code or none, where there are any
@@ -55,32 +56,18 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
     """Persons present by *trait* (its *codes*, in order) and sex; each person once, whoever has none of them apart.
 
     A mission that asks no sex has the column of those without one alone. All persons are in the table, so that no small number can be had by taking its total from another's;
-    *printed_by_zones*: nor by taking those of the zones' own papers from the mission's.
+    *printed_by_zones*: nor by taking those of the zones' own papers, which print groups, from the mission's.
     """
-    came = present.turnout(told(facts, "registration", "attendance"))
+    came = turnout(told(facts, "registration", "attendance"))
     sexes = (facts.config.codes.female, facts.config.codes.male) if present.asks(facts, "sex") else ()
+    persons, visits = (_known(each[trait], codes, sexes) for each in (came.persons, came.visits))
+    rows = (*codes, *((UNKNOWN,) if any(row == UNKNOWN for row, _ in visits) or not codes else ()))
+    columns = (*sexes, *((UNKNOWN,) if any(column == UNKNOWN for _, column in visits) or not sexes else ()))
 
-    def cells(people: Iterable[present.Person]) -> list[tuple[str, str, str]]:
-        return [
-            (
-                person.zone,
-                person.traits[trait] if person.traits[trait] in codes else UNKNOWN,
-                person.traits["sex"] if person.traits["sex"] in sexes else UNKNOWN,
-            )
-            for person in people
-        ]
-
-    pairs, visits = cells(came.distinct), cells(came.present)
-    rows = (*codes, *((UNKNOWN,) if any(row == UNKNOWN for _, row, _ in visits) or not codes else ()))
-    columns = (*sexes, *((UNKNOWN,) if any(column == UNKNOWN for _, _, column in visits) or not sexes else ()))
-
-    def table(chosen: Iterable[tuple[str, str, str]]) -> tuple[tuple[int, ...], ...]:
-        counts: dict[tuple[str, str], int] = {}
-        for _, row, column in chosen:
-            counts[row, column] = counts.get((row, column), 0) + 1
+    def table(counts: Mapping[tuple[str, str], int]) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple(counts.get((row, column), 0) for column in columns) for row in rows)
 
-    counts = table(pairs)
+    counts = table(persons)
     if not printed_by_zones:
         # Its totals are those of the table by group: what is hidden there stays hidden here.
         totals = present_by_sex(facts, "group", present.group_codes(facts)).mask[-1]
@@ -89,11 +76,19 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
         return _crosstab(rows, columns, counts, hidden(counts, besides=besides))
     if facts.zone is not None:
         return _crosstab(rows, columns, counts, hidden(counts, inside=True))
-    zones: dict[str, list[tuple[str, str, str]]] = {}
-    for visit in visits:  # as the zones' own papers count
-        zones.setdefault(visit[0], []).append(visit)
-    parts = [table(zones[zone]) for zone in sorted(zones)]
+    # As the zones' own papers count.
+    parts = [table(_known(cells, codes, sexes)) for _, cells in sorted(came.zones.items())]
     return _crosstab(rows, columns, counts, hidden_over_zones(counts, parts, inside=True))
+
+
+def _known(cells: Cells, codes: Sequence[str], sexes: Sequence[str]) -> dict[tuple[str, str], int]:
+    """The *cells* of these codes and sexes; of others under `UNKNOWN`."""
+    counts: dict[tuple[str, str], int] = {}
+    for code, by in cells.items():
+        for sex, n in by.items():
+            place = (code if code in codes else UNKNOWN, sex if sex in sexes else UNKNOWN)
+            counts[place] = counts.get(place, 0) + n
+    return counts
 
 
 def _crosstab(

@@ -16,7 +16,7 @@ from kobo_sync.analysis.learning import (
     mcnemar_exact,
     tests_by_zone,
 )
-from kobo_sync.analysis.memo import memo_in_process
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.populations import Told, What, beside, told, told_number, zone_number
 from kobo_sync.analysis.shares import BAND, FEW, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD, pinned
@@ -37,7 +37,7 @@ def telling(facts: Facts, what: What) -> list[tuple[str, Told]]:
     return [(code, number) for code, number in numbers if number.shown]
 
 
-@memo_in_process
+@memo_over_runs
 def response_rate(facts: Facts, what: What) -> Share:
     """Of the persons present, the share that answered: not told where its numbers are not, rounded where one is « ≈ »."""
     number, came = told_number(facts, what), told_number(facts, "present")
@@ -71,7 +71,7 @@ class PrintedChange:
         return self.after < self.before
 
 
-@memo_in_process
+@memo_over_runs
 def printed_change(facts: Facts, theme: str = "") -> PrintedChange | None:
     """The scores of the matched pairs, of one theme or of all; None where they may not be printed."""
     results, pairs = learnt(facts), told_number(facts, "pairs")
@@ -131,7 +131,7 @@ class _ZoneItem:
     p_shown: bool
 
 
-@memo_in_process
+@memo_over_runs
 def printed_items(facts: Facts) -> tuple[PrintedItem, ...]:
     """The items of the test as every paper prints them."""
     results, pairs = learnt(facts), told_number(facts, "pairs")

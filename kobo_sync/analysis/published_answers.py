@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process
+from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.populations import Told, told, told_number
 from kobo_sync.analysis.published import beside_pairs, telling
 from kobo_sync.analysis.satisfaction import Recommendation, Satisfaction, Scale, answers_by_zone, satisfaction
@@ -44,7 +44,7 @@ class PrintedScale:
         return len(self.levels)
 
 
-@memo_in_process
+@memo_over_runs
 def printed_scales(facts: Facts) -> tuple[PrintedScale, ...]:
     """The scaled questions as every paper prints them, that about the intention last."""
     answers, number = judged(facts), told_number(facts, "satisfaction")
@@ -140,7 +140,7 @@ class PrintedAdvice:
     about: bool = False
 
 
-@memo_in_process
+@memo_over_runs
 def printed_advice(facts: Facts) -> PrintedAdvice:
     """The recommendation as every paper prints it."""
     advice, number = judged(facts).recommendation, told_number(facts, "satisfaction")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,8 +11,8 @@ from typing import Literal
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
-from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, ballot, needs
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.needs import COMMON_UP_TO, RATED, Need, Needs, Rating, needs, ranked_by_zone
 from kobo_sync.analysis.populations import (
     NO_GROUP,
     Told,
@@ -23,10 +24,9 @@ from kobo_sync.analysis.populations import (
 )
 from kobo_sync.analysis.shares import FEW
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
-from kobo_sync.lazy import np
+from kobo_sync.analysis.turnout import by_sex, turnout
 from kobo_sync.model import ELSEWHERE
 
-_RATED = ("severity", "households", "feasibility")
 RANKS_FROM = 10  # respondents: of fewer, ranks tell the points of each need, and so who mentioned it
 _FIRST = 3  # needs that are named in any case
 _STEP = 0.2  # of the agreement between small groups: what its words tell
@@ -72,7 +72,7 @@ class PrintedNeeds:
         return (COMMON_UP_TO if rank is not None and rank <= COMMON_UP_TO else None), True
 
 
-@memo_in_process
+@memo_over_runs
 def printed_needs(facts: Facts) -> PrintedNeeds:
     """The needs as every paper prints them."""
     ranked, number = needs(told(facts, "needs")), told_number(facts, "needs")
@@ -88,7 +88,7 @@ def printed_needs(facts: Facts) -> PrintedNeeds:
             need,
             None if need.code in untold else need.score,
             None if need.code in untold or not counted else need.mentions,
-            *(None if (name, need.code) in rated else _rating(getattr(need, name)) for name in _RATED),
+            *(None if (name, need.code) in rated else _rating(getattr(need, name)) for name in RATED),
         )
         for need in ranked.needs
     )
@@ -177,19 +177,17 @@ def _support(mentions: int, n: int) -> range:
     return range(1, THRESHOLD) if 0 < mentions < THRESHOLD else range(n + 1)
 
 
-@memo_by_zone
+@memo_in_process
 def mentions_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
     """zone → need → respondents who put it among their first, without the groups that are left out."""
     small, known = groups_left_out(facts), {group.code for group in facts.config.groups}
-    table = meaning.rows(facts, "needs").table
-    mentions: dict[str, dict[str, int]] = {}
-    for zone, group, ranking in zip(table["zone"], table["group"], table["ranking"], strict=True):
-        code = meaning.text(group) if meaning.text(group) in known else NO_GROUP
-        if (meaning.text(zone), code) not in small:
-            mine = mentions.setdefault(meaning.text(zone), {})
-            for need in ballot(ranking):
-                mine[need] = mine.get(need, 0) + 1
-    return dict(sorted(mentions.items()))
+    zones: dict[str, Counter[str]] = {}
+    for zone, ranked in ranked_by_zone(facts).items():
+        for group, by in ranked.by_group_and_sex.items():
+            if (zone, group if group in known else NO_GROUP) not in small:
+                for ballots in by.values():
+                    zones.setdefault(zone, Counter()).update(ballots.mentions)
+    return dict(sorted(zones.items()))
 
 
 # ── ratings ─────────────────────────────────────────────────────────────────
@@ -200,33 +198,26 @@ def _ratings_hidden(facts: Facts) -> frozenset[tuple[str, str]]:
     """(rating, need) that one or two persons gave in a zone, where fewer than three zones hide theirs."""
     if facts.zone is not None:
         return frozenset()
-    codes = _zones(facts)
+    codes = {*_zones(facts)}
     hiding: dict[tuple[str, str], int] = {}
     for zone, by_cell in ratings_by_zone(facts).items():
         for cell, n in by_cell.items():
             if zone in codes and not publishable(n):
-                name, _, need = cell.partition(" ")
-                hiding[name, need] = hiding.get((name, need), 0) + 1
+                hiding[cell] = hiding.get(cell, 0) + 1
     return frozenset(cell for cell, n in hiding.items() if n < FEW)
 
 
-@memo_by_zone
-def ratings_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
-    """zone → « rating need » → how many rated it so, without the groups that are left out."""
+def ratings_by_zone(facts: Facts) -> dict[str, Counter[tuple[str, str]]]:
+    """zone → (rating, need) → how many rated it so, without the groups that are left out."""
     small, known = groups_left_out(facts), {group.code for group in facts.config.groups}
-    zones: dict[str, dict[str, int]] = {}
-    table = meaning.detail(facts, "needs", ("need", *_RATED))
-    rated = [np.isfinite(meaning.numbers(table[name])).tolist() for name in _RATED]
-    places = zip(*(table[name].tolist() for name in ("zone", "group", "need")), strict=True)
-    for (place, of_group, need), marks in zip(places, zip(*rated, strict=True), strict=True):
-        zone, group = meaning.text(place), meaning.text(of_group)
-        if (zone, group if group in known else NO_GROUP) in small:
-            continue
-        mine = zones.setdefault(zone, {})
-        for name, is_rated in zip(_RATED, marks, strict=True):
-            if is_rated:
-                cell = f"{name} {meaning.text(need)}"
-                mine[cell] = mine.get(cell, 0) + 1
+    zones: dict[str, Counter[tuple[str, str]]] = {}
+    for zone, by_group in meaning.rated_by_zone(facts, "needs", "need", RATED).items():
+        mine = zones.setdefault(zone, Counter())
+        for group, by_rating in by_group.items():
+            if (zone, group if group in known else NO_GROUP) not in small:
+                for rating, by_need in by_rating.items():
+                    for need, answers in by_need.items():
+                        mine[rating, meaning.text(need)] += len(answers)
     return dict(sorted(zones.items()))
 
 
@@ -284,8 +275,11 @@ def present_by_trait(facts: Facts, trait: Literal["group", "sex"]) -> Mapping[st
         if trait == "group"
         else {facts.config.codes.female, facts.config.codes.male}
     )
-    for person in present.turnout(facts).present:
-        code = person.traits[trait] if person.traits[trait] in known else NO_GROUP
-        mine = zones.setdefault(person.zone or ELSEWHERE, {})
-        mine[code] = mine.get(code, 0) + 1
+    for zone, cells in turnout(facts).zones.items():
+        mine = zones.setdefault(zone or ELSEWHERE, {})
+        for code, n in (
+            by_sex(cells) if trait == "sex" else {code: sum(by.values()) for code, by in cells.items()}
+        ).items():
+            place = code if code in known else NO_GROUP
+            mine[place] = mine.get(place, 0) + n
     return zones

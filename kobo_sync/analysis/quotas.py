@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kobo_sync.analysis.attendance import Attendance
+from kobo_sync.analysis.turnout import Turnout, by_sex
 from kobo_sync.model import Zone
 
 
@@ -24,33 +23,30 @@ class Completion:
     share: float | None
 
 
-def completion(present: Attendance, zones: Sequence[Zone]) -> Completion:
+def completion(present: Turnout, zones: Sequence[Zone]) -> Completion:
     """Quota completion of *zones* together: one zone nᵢ / quota, several Σ min(nᵢ, quotaᵢ) / Σ quota."""
     counts = present.counts("zone")
     pairs = [(counts.get(zone.code, 0), zone.target) for zone in zones]
     return _completion(pairs, capped=len(pairs) > 1)
 
 
-def completion_by_group(present: Attendance, zones: Sequence[Zone], groups: Sequence[str]) -> dict[str, Completion]:
+def completion_by_group(present: Turnout, zones: Sequence[Zone], groups: Sequence[str]) -> dict[str, Completion]:
     """The same per group: each zone's group is a cell; persons without known group are in none."""
-    cells: dict[tuple[str, str], int] = {}
-    for person in present.present:
-        place = (person.zone, person.traits["group"])
-        cells[place] = cells.get(place, 0) + 1
     completions = {}
     for group in groups:
-        pairs = [(cells.get((zone.code, group), 0), zone.quotas.get(group, 0)) for zone in zones]
+        came = [present.zones.get(zone.code, {}).get(group, {}) for zone in zones]
+        pairs = [(sum(by.values()), zone.quotas.get(group, 0)) for by, zone in zip(came, zones, strict=True)]
         completions[group] = _completion(pairs, capped=len(pairs) > 1)
     return completions
 
 
-def completion_by_sex(present: Attendance, zones: Sequence[Zone]) -> dict[str, Completion]:
+def completion_by_sex(present: Turnout, zones: Sequence[Zone]) -> dict[str, Completion]:
     """The same per sex, where the config expects so many women and men."""
-    cells = Counter((person.zone, person.traits["sex"]) for person in present.present)
+    cells = {zone.code: by_sex(present.zones.get(zone.code, {})) for zone in zones}
     sexes = dict.fromkeys(sex for zone in zones for sex in zone.sex_quotas)
     return {
         sex: _completion(
-            [(cells[zone.code, sex], zone.sex_quotas.get(sex, 0)) for zone in zones], capped=len(zones) > 1
+            [(cells[zone.code][sex], zone.sex_quotas.get(sex, 0)) for zone in zones], capped=len(zones) > 1
         )
         for sex in sexes
     }

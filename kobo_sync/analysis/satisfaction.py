@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -89,32 +90,38 @@ class Satisfaction:
     scales: tuple[Scale, ...]
     intention: Scale | None
     recommendation: Recommendation
-    open_answers: dict[str, tuple[str, ...]]
 
 
 @memo_over_runs
 def satisfaction(facts: Facts) -> Satisfaction:
-    """What was answered. Raises: nothing; no rows give n = 0.
-
-    *open_answers*: question label → what people wrote, word for word.
-    """
-    usable = meaning.rows(facts, "satisfaction").table
+    """What was answered. Raises: nothing; no rows give n = 0."""
+    answers, marks, n = dict[tuple[str, str], Counter[str]](), Counter[str](), 0
+    for zone in answers_by_zone(facts).values():
+        n += sum(zone.marks.values())
+        marks.update(zone.marks)
+        for form_id, by_question in zone.forms.items():
+            for name, by_code in by_question.items():
+                answers.setdefault((form_id, name), Counter()).update(by_code)
     scales: list[Scale] = []
     intentions: list[Scale] = []
-    open_answers: dict[str, tuple[str, ...]] = {}
     for form_id in facts.config.forms_with_role("satisfaction"):
         settings = facts.config.forms[form_id]
-        uuids = list(usable.loc[usable["form_id"].eq(form_id), "root_uuid"])
-        scales += [_scale(facts, form_id, name, uuids) for name in settings.likert]
-        if settings.fields.get("intention"):
-            intentions.append(_scale(facts, form_id, settings.fields["intention"], uuids))
-        for name in settings.open_questions:
-            label = labels.question(facts, form_id, name)
-            open_answers[label] = (*open_answers.get(label, ()), *meaning.written(facts, form_id, name))
-    marks = [_mark(value) for value in usable["recommend"]]
+        scales += [_scale(facts, form_id, name, answers.get((form_id, name), {})) for name in settings.likert]
+        if intended := settings.fields.get("intention"):
+            intentions.append(_scale(facts, form_id, intended, answers.get((form_id, intended), {})))
     intentions = _merged(intentions)
     merged, intention = tuple(_merged([*scales, *intentions[1:]])), intentions[0] if intentions else None
-    return Satisfaction(len(usable), merged, intention, recommendation(marks), open_answers)
+    return Satisfaction(n, merged, intention, _recommended(marks))
+
+
+def open_answers(facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Question label → what people wrote, word for word."""
+    texts: dict[str, tuple[str, ...]] = {}
+    for form_id in facts.config.forms_with_role("satisfaction"):
+        for name in facts.config.forms[form_id].open_questions:
+            label = labels.question(facts, form_id, name)
+            texts[label] = (*texts.get(label, ()), *meaning.written(facts, form_id, name))
+    return texts
 
 
 def _merged(scales: Sequence[Scale]) -> list[Scale]:
@@ -133,37 +140,56 @@ def _merged(scales: Sequence[Scale]) -> list[Scale]:
 
 @dataclass(frozen=True)
 class ZoneAnswers:
-    """What a zone answered: question → answer's code → how many; promoters, passives and detractors of the recommendation."""
+    """What a zone answered: form → question → answer's code → how many; the marks 0..10 of the recommendation, none under an empty text."""
 
-    scales: Mapping[str, Mapping[str, int]]
-    advice: tuple[int, int, int]
+    forms: Mapping[str, Mapping[str, Mapping[str, int]]]
+    marks: Mapping[str, int]
+
+    @property
+    def scales(self) -> dict[str, dict[str, int]]:
+        """Question → answer's code → how many, over all forms."""
+        scales: dict[str, dict[str, int]] = {}
+        for by_question in self.forms.values():
+            for name, by_code in by_question.items():
+                mine = scales.setdefault(name, {})
+                for code, n in by_code.items():
+                    mine[code] = mine.get(code, 0) + n
+        return scales
+
+    @property
+    def advice(self) -> tuple[int, int, int]:
+        """Promoters, passives and detractors of the recommendation."""
+        advice = _recommended(self.marks)
+        passives = advice.n - advice.n_promoters - advice.n_detractors
+        return advice.n_promoters, passives, advice.n_detractors
 
 
 @memo_by_zone
 def answers_by_zone(facts: Facts) -> Mapping[str, ZoneAnswers]:
-    """What `satisfaction` finds in each zone alone, by the zone's code (empty: rows that say none)."""
+    """What each zone answered, by the zone's code (empty: rows that say none)."""
     usable = meaning.rows(facts, "satisfaction").table
     zones = [meaning.text(zone) for zone in usable["zone"]]
-    scales: dict[str, dict[str, dict[str, int]]] = {zone: {} for zone in sorted(set(zones))}
+    forms: dict[str, dict[str, dict[str, dict[str, int]]]] = {zone: {} for zone in sorted(set(zones))}
     for form_id in facts.config.forms_with_role("satisfaction"):
         settings = facts.config.forms[form_id]
         mine = usable["form_id"].eq(form_id).tolist()
         uuids = usable.loc[mine, "root_uuid"].tolist()
         places = [zone for zone, is_mine in zip(zones, mine, strict=True) if is_mine]
-        for name in (*settings.likert, *filter(None, [settings.fields.get("intention", "")])):
+        for name in dict.fromkeys((*settings.likert, *filter(None, [settings.fields.get("intention", "")]))):
             for zone, value in zip(places, _answers(facts, form_id, name, uuids), strict=True):
-                by_code = scales[zone].setdefault(name, {})
+                by_code = forms[zone].setdefault(form_id, {}).setdefault(name, {})
                 code = meaning.text(value)
                 by_code[code] = by_code.get(code, 0) + 1
-    marks: dict[str, list[int | None]] = {zone: [] for zone in scales}
+    marks: dict[str, Counter[str]] = {zone: Counter() for zone in forms}
     for zone, value in zip(zones, usable["recommend"], strict=True):
-        marks[zone].append(_mark(value))
-    answers = {}
-    for zone, by_question in scales.items():
-        advice = recommendation(marks[zone])
-        passives = advice.n - advice.n_promoters - advice.n_detractors
-        answers[zone] = ZoneAnswers(by_question, (advice.n_promoters, passives, advice.n_detractors))
-    return answers
+        mark = _mark(value)
+        marks[zone]["" if mark is None else str(mark)] += 1
+    return {zone: ZoneAnswers(by_form, marks[zone]) for zone, by_form in forms.items()}
+
+
+def _recommended(marks: Mapping[str, int]) -> Recommendation:
+    """`recommendation` of marks that are counted."""
+    return recommendation([int(mark) if mark else None for mark, n in marks.items() for _ in range(n)])
 
 
 def recommendation(marks: Sequence[int | None]) -> Recommendation:
@@ -189,8 +215,8 @@ def scale_codes(facts: Facts, form_id: str, name: str) -> list[str]:
     return [choice.name for choice in _ordered(labels.choices(facts, form_id, name))]
 
 
-def _scale(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> Scale:
-    answers = [meaning.text(value) for value in _answers(facts, form_id, name, uuids)]
+def _scale(facts: Facts, form_id: str, name: str, answers: Mapping[str, int]) -> Scale:
+    """The scale of a question; *answers*: code → how many, none under an empty text."""
     choices = _ordered(labels.choices(facts, form_id, name))
     codes = [choice.name for choice in choices]
     unknown = sorted(set(answers) - set(codes) - {""})
@@ -199,10 +225,9 @@ def _scale(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> Scale
     levels = [labels.pick(choice.labels, languages, choice.name) for choice in choices] or [
         shown(facts, code) for code in codes
     ]
-    counts = tuple(answers.count(code) for code in codes)
-    return Scale(
-        name, labels.question(facts, form_id, name), tuple(codes), tuple(levels), counts, len(answers) - sum(counts)
-    )
+    counts = tuple(answers.get(code, 0) for code in codes)
+    n_missing = sum(answers.values()) - sum(counts)
+    return Scale(name, labels.question(facts, form_id, name), tuple(codes), tuple(levels), counts, n_missing)
 
 
 def _answers(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> list[object]:

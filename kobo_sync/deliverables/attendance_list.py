@@ -10,7 +10,7 @@ from datetime import date, time
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import half_days, labels, quotas
+from kobo_sync.analysis import half_days, labels, quotas, turnout
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.half_days import HalfDay
 from kobo_sync.config.config import Role, Session
@@ -385,16 +385,17 @@ def _told(remarks: Sequence[str]) -> str:
 def _totals(facts: Facts, listed: present.Attendance) -> list[list[str]]:
     zones, codes = present.zones_of(facts), present.group_codes(facts)
     has_sex, quota = present.asks(facts, "sex"), sum(zone.target for zone in zones)
-    by_group = quotas.completion_by_group(listed, zones, codes)
+    came = turnout.counted(listed)
+    by_group = quotas.completion_by_group(came, zones, codes)
     rows = [_total_row(facts, labels.group(facts, code), listed, by_group[code], (code,)) for code in codes]
     others = sorted(set(listed.counts("group")) - set(codes))
     if others and codes:
         rows.append(_total_row(facts, t("Other or not specified"), listed, None, tuple(others)))
-    if has_sex and (by_sex := quotas.completion_by_sex(listed, zones)):
+    if has_sex and (by_sex := quotas.completion_by_sex(came, zones)):
         sexes = (facts.config.codes.female, facts.config.codes.male)
         cells = [typography.number(by_sex[sex].quota) if sex in by_sex else typography.NOTHING for sex in sexes]
         rows.append([t("Quota"), *cells, *[typography.NOTHING] * 4])
-    rows.append(_total_row(facts, t("Total"), listed, quotas.completion(listed, zones), None))
+    rows.append(_total_row(facts, t("Total"), listed, quotas.completion(came, zones), None))
     head = [t("Group") if codes else t("Persons"), t("Women"), t("Men"), t("Not specified"), t("Present")]
     head += [t("Quota"), t("Rate")]
     shown = [0, *((1, 2, 3) if has_sex else ()), 4, *((5, 6) if quota else ())]

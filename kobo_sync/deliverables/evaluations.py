@@ -21,9 +21,10 @@ from kobo_sync.analysis.published import (
     spread_shown,
 )
 from kobo_sync.analysis.published_answers import PrintedScale, printed_advice, printed_scales
-from kobo_sync.analysis.satisfaction import Scale, satisfaction
+from kobo_sync.analysis.satisfaction import Scale, open_answers
 from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.config import Role
 from kobo_sync.deliverables import evaluation_sentences, figures, letterhead, participation, result_sheets, sentences
 from kobo_sync.documents.pdf import charts
@@ -71,7 +72,7 @@ def build(facts: Facts) -> list[Document]:
         words(document, facts)
     _reading(document, facts)
     workbook = result_sheets.evaluation_workbook(facts, form_ids)
-    findings = letterhead.review_findings(facts, PATH, satisfaction(facts).open_answers.items())
+    findings = letterhead.review_findings(facts, PATH, open_answers(facts).items())
     return [
         letterhead.close_paper(facts, document, PATH, CLASS, findings),
         Document(WORKBOOK_PATH, workbook, "pseudonymised"),
@@ -80,7 +81,7 @@ def build(facts: Facts) -> list[Document]:
 
 def key_figures(document: WordDocument, facts: Facts) -> None:
     """Adds the band of numbers: presence, then test, gain and recommendation where the mission asks for them."""
-    listed = present.turnout(facts)
+    listed = turnout(facts)
     quota = quotas.completion(listed, present.zones_of(facts)).quota
     slash = f"{typography.NNBSP}/{typography.NNBSP}"
     printed, advice = printed_change(facts), printed_advice(facts)
@@ -386,8 +387,7 @@ def asks_words(facts: Facts) -> bool:
 
 def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
     """Adds what people wrote, by question, under headings of *level*."""
-    answers = satisfaction(facts).open_answers
-    if not any(answers.values()):
+    if not figures.answered(facts):
         writer.paragraph(document, t("No data: no answer to the open questions."))
         return
     writer.note(

@@ -23,8 +23,8 @@ from kobo_sync.analysis.published_answers import printed_advice, printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.analysis.roadmap import road_map
-from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.analysis.shares import Share
+from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.config import Role
 from kobo_sync.deliverables import letterhead
 from kobo_sync.language import typography
@@ -211,16 +211,26 @@ def _quota_share(facts: Facts) -> float | None:
     number = told_number(facts, "present")
     if not number.exact or number.partial or not facts.config.forms_with_role("attendance"):
         return None
-    return quotas.completion(present.turnout(facts), present.zones_of(facts)).share
+    return quotas.completion(turnout(facts), present.zones_of(facts)).share
+
+
+def answered(facts: Facts) -> frozenset[str]:
+    """The labels of the open questions to which anybody wrote."""
+    return frozenset(
+        labels.question(facts, form_id, name)
+        for form_id in facts.config.forms_with_role("satisfaction")
+        for name in facts.config.forms[form_id].open_questions
+        if publication.texts_by_zone(facts, form_id, name)
+    )
 
 
 def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
     """Each open question that was answered, and what may be quoted of it: nothing of fewer than three."""
-    questions = []
+    questions, answered_labels = [], answered(facts)
     for form_id in facts.config.forms_with_role("satisfaction"):
         for name in facts.config.forms[form_id].open_questions:
             label = labels.question(facts, form_id, name)
-            if satisfaction(facts).open_answers.get(label):
+            if label in answered_labels:
                 questions.append((label, publication.texts(facts, form_id, name)))
     return questions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -179,6 +180,8 @@ def look_ahead(facts: Facts) -> None:
     zones = {zone.code: dict.fromkeys(values, "") for zone in facts.config.zones}
     for block in report_blocks(facts, zones).values():
         block.write(styles.blank())
+        forget()
+        gc.collect(1)  # what a document leaves refers to itself
 
 
 def _annexes(facts: Facts) -> list[Document]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from docx.document import Document as WordDocument
 
-from kobo_sync.analysis import labels, meaning, publication
+from kobo_sync.analysis import labels, publication
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import FocusGroups, focus_groups
 from kobo_sync.analysis.focus import photos as focus_photos
-from kobo_sync.analysis.needs import COMMON_UP_TO, first_shown, is_tied, needs, ties
+from kobo_sync.analysis.needs import COMMON_UP_TO, first_shown, is_tied, ties
+from kobo_sync.analysis.needs import proposals as all_proposals
 from kobo_sync.analysis.populations import groups_left_out, told
 from kobo_sync.analysis.publication import people_heard
 from kobo_sync.analysis.published_needs import RANKS_FROM, PrintedNeeds, printed_needs
@@ -75,7 +76,7 @@ def build(facts: Facts) -> list[Document]:
         writer.paragraph(document, t("No data: no group session was received."))
     _reading(document, facts)
     columns = [
-        (t("proposals"), needs(facts).proposals),
+        (t("proposals"), all_proposals(facts)),
         (t("agreements"), focus.agreements),
         (t("disagreements"), focus.disagreements),
     ]
@@ -305,7 +306,7 @@ def proposals(document: WordDocument, facts: Facts, *, level: int = 1) -> None:
     for form_id in facts.config.forms_with_role("needs"):
         fields = facts.config.forms[form_id].fields
         for key, title in _WRITTEN:
-            if fields.get(key) and meaning.written(facts, form_id, fields[key]):
+            if fields.get(key) and publication.texts_by_zone(facts, form_id, fields[key]):
                 _words(document, facts, t(title), publication.texts(facts, form_id, fields[key]), level)
 
 

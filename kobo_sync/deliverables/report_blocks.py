@@ -19,6 +19,7 @@ from kobo_sync.analysis.populations import What, told, told_number, zone_number
 from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import Action, RoadMap, road_map
+from kobo_sync.analysis.turnout import Turnout, turnout
 from kobo_sync.config.config import Role
 from kobo_sync.deliverables import (
     evaluations,
@@ -220,7 +221,7 @@ def _who_came(document: WordDocument, facts: Facts) -> None:
     participation.groups_and_sexes(document, facts)
     if letterhead.nobody_told(facts):
         return
-    ages = _by_age(facts, present.turnout(told(facts, "registration", "attendance")))
+    ages = _by_age(facts, turnout(told(facts, "registration", "attendance")))
     if ages:
         writer.table(document, ages)
 
@@ -239,7 +240,7 @@ def _participation(document: WordDocument, facts: Facts) -> None:
     _who_came(document, facts)
 
 
-def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
+def _by_age(facts: Facts, listed: Turnout) -> writer.Table | None:
     """Age bands by sex; over the whole mission only, where cells are large enough to be worth printing."""
     counts = {code: n for code, n in listed.counts("age_band").items() if code}
     if not counts:

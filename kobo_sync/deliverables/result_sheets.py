@@ -8,7 +8,7 @@ from dataclasses import replace
 from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
-from kobo_sync.analysis.learning import learning
+from kobo_sync.analysis.learning import scores
 from kobo_sync.analysis.needs import Need
 from kobo_sync.analysis.published import printed_items
 from kobo_sync.analysis.published_answers import printed_scales
@@ -245,7 +245,7 @@ def _scores(facts: Facts) -> excel.Sheet:
         excel.Column(t("Change (points)"), kind="signed", width=12),
     ]
     rows: list[Row] = []
-    for code, (before, after) in learning(facts).scores.items():
+    for code, (before, after) in scores(facts).items():
         change = after - before if before is not None and after is not None else None
         rows.append([person_code(facts, code), before, after, change])
     rows.sort(key=lambda row: str(row[0]))  # in another order than that of the list of persons

@@ -16,6 +16,7 @@ from kobo_sync.analysis.published_answers import PrintedAdvice, printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import Action
 from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.config import Proof
 from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.language import typography
@@ -82,7 +83,7 @@ _LESS = later_n(", that is {moved} point less", ", that is {moved} points less")
 def presence(facts: Facts) -> str:
     """How many came, for how many places, in which zones."""
     zones = [(labels.zone(facts, zone.code), zone_number(facts, zone.code, "present").n) for zone in facts.config.zones]
-    quota = quotas.completion(present.turnout(facts), present.zones_of(facts)).quota
+    quota = quotas.completion(turnout(facts), present.zones_of(facts)).quota
     came = [name for name, n in zones if n]
     missing = [name for name, n in zones if not n]
     number, rate = told_number(facts, "present"), figures.quota_rate(facts)
@@ -236,7 +237,7 @@ def _men(n: int) -> str:
 
 def quota_words(facts: Facts) -> str:
     """What stands beside « present / quota »: the rate, and its rule where it is not the quotient of the two."""
-    quota = quotas.completion(present.turnout(facts), present.zones_of(facts)).quota
+    quota = quotas.completion(turnout(facts), present.zones_of(facts)).quota
     return quota_label(told_number(facts, "present"), quota, figures.quota_rate(facts))
 
 

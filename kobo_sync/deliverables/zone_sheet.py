@@ -13,6 +13,7 @@ from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.file_names import FileName
 from kobo_sync.deliverables import chosen_questions, letterhead, sentences
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
@@ -96,7 +97,7 @@ def _missing(n: int, nothing_received: str) -> str:
 def _figures(facts: Facts, asks: _Asks, plan: RoadMap) -> list[tuple[str, str]]:
     figures = []
     if asks.attendance:
-        quota = quotas.completion(present.turnout(facts), present.zones_of(facts)).quota
+        quota = quotas.completion(turnout(facts), present.zones_of(facts)).quota
         came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
         figures.append(
             (

@@ -157,8 +157,8 @@ class _Run:
             and len(self.marks.zones) > build_worker.WORTH
             and n_to_check(mission, self.facts, self.marks) >= build_worker.WORTH
         ):
-            build_worker.look_ahead(mission, "checks", waiting)
-            build_worker.look_ahead(mission, "report", waiting)
+            for task in build_worker.FIRST:
+                build_worker.look_ahead(mission, task, waiting)
         self.inputs = Inputs(mission, self.facts)
         self.findings: list[Finding] = []
         self.lines: list[str] = []

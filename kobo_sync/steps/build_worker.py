@@ -17,6 +17,7 @@ from typing import Literal
 
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.people import names_of
+from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.language.speaking import speak
 from kobo_sync.mission.facts import gather_facts, gather_marks
@@ -26,7 +27,9 @@ from kobo_sync.steps.process_ends import end_with_parent
 from kobo_sync.workspace.folders import Workspace
 
 WORTH = 50  # zones to check; of fewer the rows are small beside the program
-Task = Literal["checks", "report", "figures"]  # what checks find, what the final report says, what pages show
+# What checks find, who came (which asks for everybody registered), what the final report says, what pages show.
+Task = Literal["checks", "attendance", "report", "figures"]
+FIRST: tuple[Task, ...] = ("checks", "attendance", "report")  # before any zone
 _REPORT = "final_report"
 _MAIN = f"import sys; sys.path[:] = sys.argv[5:]; from {__name__} import main; main(*sys.argv[1:5])"
 _IDLE_S = 1.0  # until the build looks whether it is to stop
@@ -79,6 +82,11 @@ def _checks(mission: Mission) -> None:
     names_of(compared)
 
 
+def _attendance(mission: Mission) -> None:
+    if mission.config.has_role("registration", "attendance"):
+        turnout(gather_facts(mission, marks=gather_marks(mission), named_only=True))
+
+
 def _report(mission: Mission) -> None:
     if _REPORT in mission.config.deliverables.mission:
         from kobo_sync.deliverables import final_report  # here: checks need no Word
@@ -94,6 +102,7 @@ def _figures(mission: Mission) -> None:
 
 _CARRIED_OUT_BY: Mapping[Task, Callable[[Mission], None]] = {
     "checks": _checks,
+    "attendance": _attendance,
     "report": _report,
     "figures": _figures,
 }

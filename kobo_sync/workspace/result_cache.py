@@ -22,7 +22,7 @@ from kobo_sync.workspace.private import private_file, private_folder
 
 T = TypeVar("T")
 _STALE_S = 3600
-_PIECES = 25  # read at once, two hundred zones: more take memory, fewer time
+_PIECES = 13  # read at once, a hundred zones: more take memory, fewer time
 
 
 @lru_cache(maxsize=1)
@@ -201,12 +201,16 @@ class AnalysisCache:
         return self._read[key]
 
     def together(self, zones: Collection[str]) -> Iterator[Sequence[str]]:
-        """*zones*, so many at a time as are read together."""
+        """*zones*, so many at a time as are read together; of several the rows are not held until the next are read."""
         due, every = set(zones), self.pieces or [list(zones)]
-        for at in range(0, len(every), _PIECES):
-            some = [zone for piece in every[at : at + _PIECES] for zone in piece if zone in due]
-            if some:
-                yield some
+        parts = [
+            [zone for piece in every[at : at + _PIECES] for zone in piece if zone in due]
+            for at in range(0, len(every), _PIECES)
+        ]
+        for some in filter(None, parts):
+            yield some
+            if len(parts) > 1:
+                self._read.pop(tuple(some), None)
 
 
 @lru_cache(maxsize=16)

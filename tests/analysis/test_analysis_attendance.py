@@ -11,6 +11,7 @@ from invented_facts import PERSON, make_config, make_facts, table
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import quotas
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.turnout import counted, turnout
 
 REGISTRATION = ["zone", "consentement", "code_participant", *PERSON]
 PRESENCE = ["zone", "demi_journee", "participant", *PERSON, "signature"]
@@ -85,9 +86,9 @@ def test_an_overfull_zone_does_not_hide_an_empty_one() -> None:
     rows = [signed(f"B{i}") for i in range(26)] + [signed(f"O{i}", zone="oumjniba") for i in range(20)]
     facts = mission_of([], rows)
     found = present.attendance(facts)
-    done = quotas.completion(found, present.zones_of(facts))
+    done = quotas.completion(counted(found), present.zones_of(facts))
     assert (done.n_present, done.quota, done.share) == (46, 50, pytest.approx(0.9))
-    alone = quotas.completion(found, [facts.config.zones[0]])
+    alone = quotas.completion(counted(found), [facts.config.zones[0]])
     assert alone.share == pytest.approx(26 / 25)
 
 
@@ -95,7 +96,7 @@ def test_completion_per_group_leaves_unknown_groups_out() -> None:
     people = [person(f"B{i}", f"N{i}", "x", groupe="ed" if i < 3 else "ailleurs") for i in range(5)]
     facts = facts_of(people, [signed(f"B{i}") for i in range(5)])
     found = present.attendance(facts)
-    by_group = quotas.completion_by_group(found, present.zones_of(facts), ["ed", "sante", "cld"])
+    by_group = quotas.completion_by_group(counted(found), present.zones_of(facts), ["ed", "sante", "cld"])
     assert (by_group["ed"].n_present, by_group["ed"].quota, by_group["ed"].share) == (3, 9, pytest.approx(3 / 9))
     assert by_group["sante"].share == 0
     assert found.counts("group") == {"ailleurs": 2, "ed": 3}
@@ -105,7 +106,7 @@ def test_nothing_received_gives_nobody() -> None:
     facts = make_facts(tables={})
     found = present.attendance(facts)
     assert (found.n_present, found.people, found.full_day) == (0, (), ())
-    assert quotas.completion(found, present.zones_of(facts)).share == 0
+    assert quotas.completion(counted(found), present.zones_of(facts)).share == 0
     assert present.response_rate(0, 0) is None
     assert make_config().zones[0].target == 25
 
@@ -136,17 +137,17 @@ def test_whoever_counts_a_mission_counts_the_same_and_holds_no_names() -> None:
         signed("hors_liste", nom="Zaïdi", prenom="Itto", sexe="f", groupe="cld", zone="oumjniba"),
     ]
     facts = mission_of(people, rows)
-    listed, counted = present.attendance(facts), present.turnout(facts)
+    listed, came = present.attendance(facts), turnout(facts)
     for trait in ("zone", "sex", "group", "age_band"):
-        assert counted.counts(trait) == listed.counts(trait)
-    numbers = [(each.n_present, each.n_full_day, each.n_registered, each.n_declared) for each in (listed, counted)]
+        assert came.counts(trait) == listed.counts(trait)
+    numbers = [(each.n_present, each.n_full_day, each.n_registered, each.n_declared) for each in (listed, came)]
     assert numbers == [(3, 2, 3, 0)] * 2
-    zones = facts.config.zones
-    assert quotas.completion(counted, zones) == quotas.completion(listed, zones)
-    assert quotas.completion_by_group(counted, zones, ("ed", "cld")) == quotas.completion_by_group(
-        listed, zones, ("ed", "cld")
-    )
-    assert [p.signatures.keys() for p in counted.people] == [p.signatures.keys() for p in listed.people]
-    assert {p.traits[name] for p in counted.people for name in ("family_name", "given_name", "phone")} == {""}
+    assert came == counted(listed)
+    assert came.n_listed == len(listed.people)
+    assert came.persons["group"] == {"ed": {"h": 1}, "cld": {"f": 2}}
+    assert came.zones == {"bertat": {"ed": {"h": 1}, "cld": {"f": 2}}, "oumjniba": {"ed": {"h": 1}, "cld": {"f": 1}}}
+    shares = quotas.completion_by_group(came, facts.config.zones, ("ed", "cld"))
+    assert {group: done.n_present for group, done in shares.items()} == {"ed": 2, "cld": 3}
+    assert not any(name in repr(came) for name in ("Tazi", "Naïma", "0612345678"))
     one = facts_of(people, rows)
-    assert present.turnout(one) is present.attendance(one)
+    assert turnout(one) == counted(present.attendance(one))

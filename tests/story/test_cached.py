@@ -39,15 +39,16 @@ EDITS = {
 KEPT = {
     "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions", "roadmap.road_map", "focus.focus_groups",
     "focus.photos", "persons.told_elsewhere",
-    "meaning.n_received", "meaning.n_usable", "meaning.written", "publication.present_by_sex", "publication.people_heard",
-    "populations.numbers_by_zone", "published_needs.present_by_trait", "checks._over_zones", "checks._in_form",
+    "publication.present_by_sex", "publication.people_heard", "turnout.turnout", "populations.told_number", "populations._cut",
+    "published.response_rate", "published.printed_change", "published.printed_items", "published_answers.printed_scales",
+    "published_answers.printed_advice", "published_needs.printed_needs", "populations.numbers_by_zone",
+    "published_needs.present_by_trait", "checks._over_zones", "checks._in_form",
 }  # fmt: skip
 KEPT_BY_ZONE = {
     "attendance.signed_by_zone", "persons.registrations_by_zone", "persons.keys_seen", "persons.identified_by_zone",
     "learning.usable_tests", "learning.tests_by_zone", "satisfaction.answers_by_zone", "publication.texts_by_zone",
-    "populations.ballots_by_zone", "populations._heads_by_zone", "published_needs.mentions_by_zone",
-    "published_needs.ratings_by_zone", "meaning.rated_by_zone", "meaning.refused_by_zone", "meaning.usable_by_zone",
-    "duplicates.identities_by_zone", "repeated.in_form_by_zone",
+    "populations._heads_by_zone", "meaning.rated_by_zone", "meaning.refused_by_zone", "meaning.usable_by_form",
+    "meaning.received_by_zone", "needs.ranked_by_zone", "duplicates.identities_by_zone", "repeated.in_form_by_zone",
 }  # fmt: skip
 
 
