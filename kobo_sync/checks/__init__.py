@@ -118,14 +118,8 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
     earlier runs found in it stands as long as the forms that it rests on do.
     """
     zone_parts = list(parts)
-    findings = [finding for part in zone_parts for finding in part.alone]
-    checks = checks_of((), whole.config.checks.off)
-    for form_id in whole.config.forms:  # form by form: of all rows those of one are enough to hold
-        for check in checks:
-            if check.in_form:
-                findings += _guarded(check.code, lambda c=check, f=form_id: _in_form(whole, c.code, f))  # type: ignore[misc]
-        forget()
-    for check in checks:
+    findings = [finding for part in zone_parts for finding in part.alone] + run_in_forms(whole)
+    for check in checks_of((), whole.config.checks.off):
         if check.code == missing.CODE:
             findings += missing.judged(each for part in zone_parts for each in part.missing)
         elif check.code == enumerators.CODE:
@@ -133,6 +127,17 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
         elif not check.alone and not check.in_form:
             findings += _guarded(check.code, lambda c=check: _over_zones(whole, c.code))  # type: ignore[misc]
     return ordered(findings)
+
+
+def run_in_forms(whole: Facts) -> list[Finding]:
+    """The part of `run_over_zones` that looks at the rows of one form alone, form after form: of all rows those of one are enough to hold."""
+    findings = []
+    for form_id in whole.config.forms:
+        for check in checks_of((), whole.config.checks.off):
+            if check.in_form:
+                findings += _guarded(check.code, lambda c=check, f=form_id: _in_form(whole, c.code, f))  # type: ignore[misc]
+        forget()
+    return findings
 
 
 @memo_over_runs

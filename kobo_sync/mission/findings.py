@@ -10,7 +10,7 @@ import msgspec
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
-from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zone_part
+from kobo_sync.checks import ZonePart, checks_of, run_checks, run_in_forms, run_over_zones, zone_part
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.desk.worklist import counts_by_zone, states_of
 from kobo_sync.errors import ConfigError
@@ -47,6 +47,20 @@ def findings_by_zone(mission: Mission, whole: Callable[[], Facts], facts: Facts,
         findings = run_over_zones(whole(), _parts(mission, facts, marks, shared))
         mission.workspace.cache.put("findings", key, findings)
     return findings
+
+
+def check_zones(mission: Mission, facts: Facts, marks: Marks) -> None:
+    """Keep the part of `findings_by_zone` that reads each zone's rows alone. Raises: as that."""
+    if not mission.config.checks.extra:
+        _known(mission)
+        _parts(mission, facts, marks, rests_on(mission, facts))
+
+
+def check_forms(mission: Mission, whole: Facts) -> None:
+    """Keep the part of `findings_by_zone` that reads each form's rows alone. Raises: as that."""
+    if not mission.config.checks.extra:
+        _known(mission)
+        run_in_forms(whole)
 
 
 def n_to_check(mission: Mission, facts: Facts, marks: Marks) -> int:

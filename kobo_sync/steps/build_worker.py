@@ -21,15 +21,16 @@ from kobo_sync.analysis.turnout import turnout
 from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.language.speaking import speak
 from kobo_sync.mission.facts import gather_facts, gather_marks
-from kobo_sync.mission.findings import findings_by_zone
+from kobo_sync.mission.findings import check_forms, check_zones, findings_by_zone
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.process_ends import end_with_parent
 from kobo_sync.workspace.folders import Workspace
 
 WORTH = 50  # zones to check; of fewer the rows are small beside the program
-# What checks find, who came (which asks for everybody registered), what the final report says, what pages show.
-Task = Literal["checks", "attendance", "report", "figures"]
-FIRST: tuple[Task, ...] = ("checks", "attendance", "report")  # before any zone
+# What checks find (in each zone, in each form, in all), who came (which asks for everybody registered), what the final report says;
+# what pages show.
+Task = Literal["zones", "forms", "checks", "attendance", "report", "figures"]
+FIRST: tuple[Task, ...] = ("zones", "forms", "checks", "attendance", "report")  # before any zone is made
 _REPORT = "final_report"
 _MAIN = f"import sys; sys.path[:] = sys.argv[5:]; from {__name__} import main; main(*sys.argv[1:5])"
 _IDLE_S = 1.0  # until the build looks whether it is to stop
@@ -75,6 +76,15 @@ def main(task: Task, root: str, state: str, out: str) -> None:
     mission.close()
 
 
+def _zones(mission: Mission) -> None:
+    marks = gather_marks(mission)
+    check_zones(mission, gather_facts(mission, marks=marks), marks)
+
+
+def _forms(mission: Mission) -> None:
+    check_forms(mission, gather_facts(mission, marks=gather_marks(mission), named_only=True))
+
+
 def _checks(mission: Mission) -> None:
     marks = gather_marks(mission)
     compared = gather_facts(mission, marks=marks, named_only=True)
@@ -101,6 +111,8 @@ def _figures(mission: Mission) -> None:
 
 
 _CARRIED_OUT_BY: Mapping[Task, Callable[[Mission], None]] = {
+    "zones": _zones,
+    "forms": _forms,
     "checks": _checks,
     "attendance": _attendance,
     "report": _report,

@@ -228,7 +228,7 @@ def test_a_run_that_is_stopped_leaves_no_process(
     assert of_zones(again.files) == of_zones(alone.files)
 
 
-@pytest.mark.parametrize("task", ["checks", "attendance", "report", "figures"])
+@pytest.mark.parametrize("task", ["zones", "checks", "report", "figures"])
 def test_a_run_that_is_stopped_while_a_process_looks_ahead_leaves_none(
     due: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, processes: list[subprocess.Popen[bytes]], task: str
 ) -> None:
