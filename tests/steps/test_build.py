@@ -17,10 +17,12 @@ import sqlalchemy as sa
 from conftest import ATTENDED, MISSION, Field
 from docx import Document as open_docx
 
+from kobo_sync import checks
 from kobo_sync.errors import ConfigError, DocumentError, StoreError
+from kobo_sync.mission import findings as findings_of_mission
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps import build as build_step
-from kobo_sync.steps import build_worker, report_pdf
+from kobo_sync.steps import build_worker, report_pdf, zone_worker
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import UNFINISHED, deliver
 from kobo_sync.steps.export import export
@@ -87,19 +89,27 @@ def test_a_mission_of_many_zones_gives_the_same_papers(built: SimpleNamespace, m
 
 @pytest.mark.parametrize("works", [True, False])
 def test_what_a_process_of_its_own_looks_at_first_is_not_looked_at_again(
-    built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, read_whole: set[str], works: bool
+    built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, works: bool
 ) -> None:
-    """Of many zones, all rows are read by a process that ends; where it cannot, the build reads them itself."""
+    """Of many zones, all rows are checked by a process that ends; where it cannot, the build checks them itself."""
     before = {path: content for path, (content, _) in tree(built.out).items()}
     monkeypatch.setattr(build_worker, "WORTH", 2)
     if not works:
         monkeypatch.setattr(build_worker, "_MAIN", "raise SystemExit(1)")
+        monkeypatch.setattr(zone_worker, "_MAIN", "raise SystemExit(1)")
     shutil.rmtree(built.out)
     shutil.rmtree(built.root / ".kobo_sync" / "kept")
-    read_whole.clear()
+    checked: list[object] = []
+    run_over_zones = checks.run_over_zones
+
+    def noted(*of: object) -> object:
+        checked.append(of)
+        return run_over_zones(*of)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(findings_of_mission, "run_over_zones", noted)
     built.again()
     assert {path: content for path, (content, _) in tree(built.out).items()} == before
-    assert bool(read_whole) != works
+    assert bool(checked) != works
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(build_worker, "look_ahead", lambda *task: asked.append(task))
     built.again()
