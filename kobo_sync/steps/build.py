@@ -19,6 +19,7 @@ from kobo_sync.deliverables import deliverable
 from kobo_sync.errors import ConfigError, DocumentError, FormError, RunStopped, StoreError, place_of
 from kobo_sync.language.speaking import speaking
 from kobo_sync.lazy import cached_property
+from kobo_sync.memory import give_back
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
 from kobo_sync.mission.inputs_hash import Inputs
@@ -294,6 +295,8 @@ class _Run:
         self.n_made += 1
         forget()
         gc.collect()
+        if self.n_made % _MANY == 0:
+            give_back()
         return ZoneSet(code, _compared(manifest), findings, line, counts["files"], counts["bytes"])
 
     def mission_set(self, fresh: bool, pdf: bool) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +11,7 @@ import typst
 
 from kobo_sync.errors import DocumentError
 from kobo_sync.language.speaking import spoken
+from kobo_sync.memory import give_back
 
 # The first installed of each writing; Typst takes every glyph from the first family that has it.
 FONTS = (
@@ -97,8 +96,7 @@ def forget() -> None:
     Its threads have heaps of their own, which no other part of the program can use until they are given back.
     """
     _age(_REMEMBERED)
-    with suppress(AttributeError, OSError):  # glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back()
 
 
 def _age(papers: int) -> None:
