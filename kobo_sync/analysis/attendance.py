@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from kobo_sync.analysis import days, half_days, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.half_days import HalfDay, Mark
-from kobo_sync.analysis.memo import memo_by_zone, memo_in_process
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_of_lists
 from kobo_sync.analysis.persons import (
     TRAITS,
     Person,
@@ -337,6 +337,7 @@ def is_by_half_day(facts: Facts) -> bool:
     return all(_asks_session(facts, form_id) for form_id in facts.config.forms_with_role("attendance"))
 
 
+@memo_of_lists
 def are_half_days(facts: Facts) -> bool:
     """Whether the sessions are half-days: two a day; other numbers are called sessions."""
     config = facts.config

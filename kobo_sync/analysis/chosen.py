@@ -72,10 +72,7 @@ def chosen(facts: Facts) -> tuple[Chosen, ...]:
     """The questions that the sheet shows (`forms.chosen`), of the forms that are there."""
     if not (facts.config.zone_sheet.questions or facts.config.is_survey):
         return ()  # nothing is asked of each question's class
-    columns = {
-        file: {column for choice in choices for column in choice.extra} for file, choices in facts.catalogues.items()
-    }
-    lists = lists_of(facts.forms.values(), columns)
+    lists = lists_of(facts.forms.values(), labels.list_columns(facts))
     asked = {form_id: classes(form, facts.config, lists) for form_id, form in facts.forms.items()}
     return chosen_questions(facts.config, facts.forms, asked)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_of_lists
@@ -91,6 +92,14 @@ def all_choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
 def choices_by_code(facts: Facts, form_id: str, name: str) -> Mapping[str, Choice]:
     """`all_choices` by their codes; of two with one code the first."""
     return {item.name: item for item in reversed(all_choices(facts, form_id, name))}
+
+
+@memo_of_lists
+def list_columns(facts: Facts) -> Mapping[str, frozenset[str]]:
+    """The columns beside codes and labels of each list that phones get, by file."""
+    return {
+        file: frozenset(chain.from_iterable(item.extra for item in items)) for file, items in facts.catalogues.items()
+    }
 
 
 @memo_of_lists

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process
+from kobo_sync.analysis.memo import memo_in_process, memo_of_lists
 from kobo_sync.forms.zone_answers import ZoneReader, zone_reader
 from kobo_sync.lazy import pd
 
 
-@memo_in_process
+@memo_of_lists
 def reader_of(facts: Facts, form_id: str) -> ZoneReader:
     """How the form's answers tell its zones."""
     return zone_reader(facts.config, form_id, facts.forms.get(form_id), facts.catalogues)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from kobo_sync.analysis import meaning
+from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process
+from kobo_sync.analysis.memo import memo_in_process, memo_of_lists
 from kobo_sync.forms.classes import MOMENTS, PLACES, TRAITS, Asked, classes, lists_of, uses
 from kobo_sync.forms.personal import names_person, names_trait
 from kobo_sync.lazy import pd
@@ -48,13 +48,17 @@ class Treatment:
 def classes_of(facts: Facts) -> dict[str, dict[str, Asked]]:
     """form_id → path → the class of each question. Lists that hold the name of somebody registered are lists of persons."""
     names = registered_names(facts)
-    columns = {
-        file: {column for choice in choices for column in choice.extra}
-        for file, choices in facts.catalogues.items()
-        if not any(meaning.normal_name(text) in names for choice in choices for text in choice.labels.values())
-    }
-    lists = lists_of(facts.forms.values(), columns)
+    columns = labels.list_columns(facts)
+    lists = lists_of(
+        facts.forms.values(), {file: columns[file] for file in columns if names.isdisjoint(_names_listed(facts, file))}
+    )
     return {form_id: classes(form, facts.config, lists) for form_id, form in facts.forms.items()}
+
+
+@memo_of_lists
+def _names_listed(facts: Facts, file: str) -> frozenset[str]:
+    """The labels of a list that phones get, made comparable."""
+    return frozenset(meaning.normal_name(text) for item in facts.catalogues[file] for text in item.labels.values())
 
 
 @memo_in_process
