@@ -16,10 +16,10 @@ from kobo_sync.analysis.persons import bearers_of, forget_bearers, registered
 from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
 from kobo_sync.deliverables import deliverable
+from kobo_sync.documents.memory import give_back
 from kobo_sync.errors import ConfigError, DocumentError, FormError, RunStopped, StoreError, place_of
 from kobo_sync.language.speaking import speaking
 from kobo_sync.lazy import cached_property
-from kobo_sync.memory import give_back
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
 from kobo_sync.mission.inputs_hash import Inputs

@@ -9,9 +9,9 @@ from typing import Any
 
 import typst
 
+from kobo_sync.documents.memory import give_back
 from kobo_sync.errors import DocumentError
 from kobo_sync.language.speaking import spoken
-from kobo_sync.memory import give_back
 
 # The first installed of each writing; Typst takes every glyph from the first family that has it.
 FONTS = (
