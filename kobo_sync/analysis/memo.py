@@ -128,9 +128,11 @@ def memo_of_lists(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conca
     def remembered(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
         parts = (facts.config, facts.forms, facts.catalogues, facts.earlier_choices)
         key = (*map(id, parts), spoken())
-        if not last or last[0][0] != key:
-            last[:] = [(key, parts, {})]  # holding the parts keeps their ids from being given to others
-        results, arguments = last[0][2], (args, tuple(sorted(kwargs.items())))
+        latest = last[0] if last else None  # another mission's thread may put its own there meanwhile
+        if latest is None or latest[0] != key:
+            latest = (key, parts, {})  # holding the parts keeps their ids from being given to others
+            last[:] = [latest]
+        results, arguments = latest[2], (args, tuple(sorted(kwargs.items())))
         if arguments not in results:
             results[arguments] = analyse(facts, *args, **kwargs)
         return results[arguments]

@@ -337,9 +337,11 @@ def _first(name: str) -> int:
 
 def bearers_of(everybody: Mapping[str, Person]) -> Bearers:
     """The bearers of names among *everybody*; worked out once for the zones that ask for the same people in turn."""
-    if not _last_bearers or _last_bearers[0][0] is not everybody:
-        _last_bearers[:] = [(everybody, Bearers(everybody))]
-    return _last_bearers[0][1]
+    latest = _last_bearers[0] if _last_bearers else None
+    if latest is None or latest[0] is not everybody:
+        latest = (everybody, Bearers(everybody))
+        _last_bearers[:] = [latest]
+    return latest[1]
 
 
 def forget_bearers() -> None:

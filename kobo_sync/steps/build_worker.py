@@ -62,7 +62,10 @@ def look_ahead(mission: Mission, task: Task, waiting: Callable[[], None]) -> Non
 
 def environ_of(mission: Mission) -> dict[str, str]:
     """The environment of a process that works for *mission*: of this process's secrets it has those of the mission alone."""
-    return {**os.environ, **dict.fromkeys(SECRET_NAMES, ""), **mission.environ}
+    others = [
+        key for key in os.environ if key.partition("__")[0] in SECRET_NAMES
+    ]  # KOBO_TOKEN__NORD: another mission's
+    return {**os.environ, **dict.fromkeys((*SECRET_NAMES, *others), ""), **mission.environ}
 
 
 def main(task: Task, root: str, state: str, out: str) -> None:

@@ -296,3 +296,11 @@ def test_a_failure_is_told_as_in_one_process(due: SimpleNamespace) -> None:
     assert failures[0][:3] == failures[1][:3]
     assert (failures[0][3], failures[1][3]) == (["nord", "sud"], ["sud"])  # told by whoever waited
     assert json.loads((due.out / "nord" / "MANIFEST.json").read_bytes())["zone"] == "nord"
+
+
+def test_a_process_has_no_other_missions_secrets(due: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOBO_TOKEN", "of the service")
+    monkeypatch.setenv("KOBO_TOKEN__SUD", "of another mission")
+    environ = build_worker.environ_of(due.mission)
+    assert environ["KOBO_TOKEN"] == due.mission.environ.get("KOBO_TOKEN", "")
+    assert not environ["KOBO_TOKEN__SUD"]
