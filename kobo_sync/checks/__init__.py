@@ -126,6 +126,7 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
             findings += enumerators.judged(whole, (each for part in zone_parts for each in part.works))
         elif not check.alone and not check.in_form:
             findings += _guarded(check.code, lambda c=check: _over_zones(whole, c.code))  # type: ignore[misc]
+            forget()  # of many zones what one looks at is a hundred megabytes
     return ordered(findings)
 
 

@@ -22,9 +22,8 @@ CLASS: Class = "pseudonymised"
 PATH = FileName("donnees.xlsx", "data.xlsx")
 
 _CODES, _KEYS = later("Codes"), later("Keys")  # names of sheets
-_MOST_CHOICES = (
-    200  # of a list that the codebook gives whole: of 1,500 communes each zone's would be ten times its data
-)
+# Of a list that the codebook gives whole: of 1,500 communes each zone's would be ten times its data.
+_MOST_CHOICES = 200
 _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
 
 
