@@ -52,11 +52,11 @@ class Crosstab:
 
 
 @memo_over_runs
-def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_zones: bool = True) -> Crosstab:
+def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...]) -> Crosstab:
     """Persons present by *trait* (its *codes*, in order) and sex; each person once, whoever has none of them apart.
 
     A mission that asks no sex has the column of those without one alone. All persons are in the table, so that no small number can be had by taking its total from another's;
-    *printed_by_zones*: nor by taking those of the zones' own papers, which print groups, from the mission's.
+    of groups, which the zones' own papers print: nor by taking theirs from the mission's.
     """
     came = turnout(told(facts, "registration", "attendance"))
     sexes = (facts.config.codes.female, facts.config.codes.male) if present.asks(facts, "sex") else ()
@@ -68,7 +68,7 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
         return tuple(tuple(counts.get((row, column), 0) for column in columns) for row in rows)
 
     counts = table(persons)
-    if not printed_by_zones:
+    if trait != "group":
         # Its totals are those of the table by group: what is hidden there stays hidden here.
         totals = present_by_sex(facts, "group", present.group_codes(facts)).mask[-1]
         besides = np.zeros((len(rows) + 1, len(columns) + 1), dtype=np.bool_)

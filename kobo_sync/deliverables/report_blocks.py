@@ -254,7 +254,7 @@ def _by_age(facts: Facts, listed: Turnout) -> writer.Table | None:
     codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
     has_sex = present.asks(facts, "sex")
     caption = t("Persons present, by age band and by sex") if has_sex else t("Persons present, by age band")
-    crosstab = present_by_sex(facts, "age_band", tuple(codes), printed_by_zones=False)
+    crosstab = present_by_sex(facts, "age_band", tuple(codes))
     return participation.by_sex(crosstab, names, t("Age band"), caption)
 
 

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.config.config import Config, FormSettings
+from kobo_sync.analysis.memo import memo_of_lists
+from kobo_sync.config.config import FormSettings
 from kobo_sync.config.file_names import TOOLS
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.kit_blocks import kit_blocks, needless
@@ -86,7 +87,7 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
         [
             path,
             hashlib.sha256(template).hexdigest(),
-            _settings_hash(facts.config),
+            _settings_hash(facts),
             *logos,
             *forms,
             *expected,
@@ -112,17 +113,11 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
     return tool
 
 
-# Of many zones the settings are long. Holding them keeps their identity from being given to others.
-_last_settings: list[tuple[Config, str]] = []
-
-
-def _settings_hash(config: Config) -> str:
-    last, settings_hash = _last_settings[0] if _last_settings else (None, "")
-    if last is not config:
-        text = config.model_dump_json(exclude={"secrets"})
-        settings_hash = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        _last_settings[:] = [(config, settings_hash)]
-    return settings_hash
+@memo_of_lists
+def _settings_hash(facts: Facts) -> str:
+    return hashlib.sha256(
+        facts.config.model_dump_json(exclude={"secrets"}).encode("utf-8", "surrogatepass")
+    ).hexdigest()
 
 
 def _findings(path: str, notes: tuple[Note, ...]) -> tuple[Finding, ...]:
